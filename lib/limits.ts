@@ -1,0 +1,135 @@
+/** Every budget of dwcp in one place. Each is an option wherever it applies; `status()` prints its use. */
+
+/** Limits of the link envelope and the connections over it. */
+export interface LinkLimits {
+  /** Largest payload of one link frame, bytes. Fixed by the wire format. */
+  readonly maxFramePayloadBytes: number;
+  /** Largest message assembled from frames, bytes. */
+  readonly maxMessageBytes: number;
+  /** Streams the peer may have open at once on one connection. */
+  readonly maxStreams: number;
+  /** Byte credit of a new stream. */
+  readonly initialCreditBytes: number;
+  /** Largest byte credit a stream grows to. */
+  readonly maxCreditBytes: number;
+  /** Unsent bytes one connection may hold before `send` waits. */
+  readonly maxSendQueueBytes: number;
+  /** Bytes handed to the pipe before it must report writable again; small, so priorities work. */
+  readonly pipeHighWaterBytes: number;
+  /** Time for preface and Hello, ms. */
+  readonly handshakeTimeoutMs: number;
+  /** Inbound links that have not finished Hello yet. */
+  readonly maxHalfOpen: number;
+  /** Time a dial may take, ms. */
+  readonly connectTimeoutMs: number;
+}
+
+/** Limits of decoding. Nothing is allocated from a header field before it passed one of these. */
+export interface CodecLimits {
+  /** Largest decoded size, bytes. */
+  readonly maxOutputBytes: number;
+  /** Largest decoded size over stored size when no base is given. */
+  readonly maxRatio: number;
+  /** Largest zstd window, log2 bytes. */
+  readonly maxWindowLog: number;
+  /** Most copy and insert operations in one chunk delta. */
+  readonly maxOps: number;
+}
+
+/** Limits of stored and replicated state. */
+export interface StateLimits {
+  /** Largest value, bytes. */
+  readonly maxValueBytes: number;
+  /** Values above this are kept as one full file plus a chain of delta frames, bytes. */
+  readonly inlineValueBytes: number;
+  /** Longest delta chain before a rebase. */
+  readonly maxChain: number;
+  /** A rebase is due when the chain's bytes pass this share of the full value. */
+  readonly maxChainShare: number;
+  /** Memory for recent values used as delta bases, bytes. */
+  readonly baseCacheBytes: number;
+  /** Memory for encoded frames shared by peers, bytes. */
+  readonly frameCacheBytes: number;
+  /** Longest key, bytes. */
+  readonly maxKeyBytes: number;
+  /** Concurrent versions kept per key. */
+  readonly maxSiblings: number;
+  /** Unacknowledged update bytes per peer. */
+  readonly maxInFlightBytes: number;
+  /** Audit records kept per keyspace. */
+  readonly maxAuditRecords: number;
+  /** How far ahead of the local clock a remote timestamp may be, ms. */
+  readonly maxDriftMs: number;
+}
+
+/** Limits of calls. */
+export interface CallLimits {
+  /** Calls this node may have in flight as a caller. */
+  readonly maxCallsInFlight: number;
+  /** Calls this node handles at once. */
+  readonly maxHandlersInFlight: number;
+  /** Largest request or reply payload, bytes. */
+  readonly maxPayloadBytes: number;
+  /** Deadline when the caller names none, ms. */
+  readonly defaultDeadlineMs: number;
+}
+
+/** All limits, by area. */
+export interface Limits {
+  readonly link: LinkLimits;
+  readonly codec: CodecLimits;
+  readonly state: StateLimits;
+  readonly call: CallLimits;
+}
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** The default of every limit. */
+export const defaultLimits: Limits = {
+  link: {
+    maxFramePayloadBytes: 64 * KiB,
+    maxMessageBytes: 72 * MiB,
+    maxStreams: 65_536,
+    initialCreditBytes: 256 * KiB,
+    maxCreditBytes: 16 * MiB,
+    maxSendQueueBytes: 96 * MiB,
+    pipeHighWaterBytes: 256 * KiB,
+    handshakeTimeoutMs: 5_000,
+    maxHalfOpen: 256,
+    connectTimeoutMs: 5_000,
+  },
+  codec: { maxOutputBytes: 64 * MiB, maxRatio: 1_000, maxWindowLog: 27, maxOps: 8 * MiB },
+  state: {
+    maxValueBytes: 64 * MiB,
+    inlineValueBytes: 64 * KiB,
+    maxChain: 16,
+    maxChainShare: 0.5,
+    baseCacheBytes: 256 * MiB,
+    frameCacheBytes: 32 * MiB,
+    maxKeyBytes: 1 * KiB,
+    maxSiblings: 32,
+    maxInFlightBytes: 64 * MiB,
+    maxAuditRecords: 10_000,
+    maxDriftMs: 60_000,
+  },
+  call: {
+    maxCallsInFlight: 65_536,
+    maxHandlersInFlight: 65_536,
+    maxPayloadBytes: 4 * MiB,
+    defaultDeadlineMs: 5_000,
+  },
+};
+
+/** Limits a user may override, area by area. */
+export type LimitOverrides = { readonly [K in keyof Limits]?: Partial<Limits[K]> };
+
+/** The defaults with a user's overrides applied. */
+export function resolveLimits(overrides: LimitOverrides = {}): Limits {
+  return {
+    link: { ...defaultLimits.link, ...overrides.link },
+    codec: { ...defaultLimits.codec, ...overrides.codec },
+    state: { ...defaultLimits.state, ...overrides.state },
+    call: { ...defaultLimits.call, ...overrides.call },
+  };
+}

@@ -1,0 +1,90 @@
+/** What the rest of the house sees of links: one authenticated connection per peer. */
+import type { EventEmitter } from 'node:events';
+import type { DwcpError } from '../errors.ts';
+import type { Address, FramePipe, PipeStats } from '../transport/frame-pipe.ts';
+import type { Stream } from '../transport/stream.ts';
+
+/** Channel numbers: which room a stream belongs to. */
+export const Channel = { rpc: 1, state: 2, membership: 3 } as const;
+export type Channel = (typeof Channel)[keyof typeof Channel];
+
+/** What each side says first on a link. */
+export interface Hello {
+  readonly wireMin: number;
+  readonly wireMax: number;
+  readonly cluster: string;
+  readonly nodeId: string;
+  /** Grows with every start of the node; the newer incarnation wins. */
+  readonly incarnation: number;
+  readonly region: string;
+  /** Where others can dial this node; undefined for a node that only dials. */
+  readonly advertise: Address | undefined;
+  /** Codec ids this side can decode, see compression/frame.ts. */
+  readonly codecs: readonly number[];
+  /** Digest kinds this side can compute, see compression/digest.ts. */
+  readonly digests: readonly number[];
+  readonly maxMessageBytes: number;
+  /** Policy hash of each keyspace this node has declared. */
+  readonly policies: Readonly<Record<string, string>>;
+}
+
+/** What an authorize hook is asked. `verb` is e.g. link, call, state.read, state.write. */
+export interface AuthorizeRequest {
+  readonly peer: { readonly nodeId: string; readonly region: string; readonly secure: boolean };
+  readonly verb: string;
+  readonly namespace: string;
+}
+
+/** Decides whether a peer may do something. False closes the stream (or link) with ERR_DWCP_UNAUTHORIZED. */
+export type Authorize = (request: AuthorizeRequest) => boolean;
+
+/** Numbers of one link for `status()`. */
+export interface LinkStats extends PipeStats {
+  /** Smoothed round trip, ms; undefined before the first pong. */
+  readonly rttMs: number | undefined;
+  readonly streams: number;
+  readonly sendQueueBytes: number;
+}
+
+/** One live link. */
+export interface Link {
+  /** What the peer said in its Hello. */
+  readonly peer: Hello;
+  readonly tier: FramePipe['tier'];
+  readonly secure: boolean;
+  readonly remoteAddress: string;
+  /** Monotonic ms when anything was last heard from the peer. */
+  readonly lastHeardMs: number;
+  /** Monotonic ms since which the oldest unanswered ping waits; undefined when none does. */
+  readonly pingPendingSinceMs: number | undefined;
+  readonly rttMs: number | undefined;
+  /** Opens a stream on a channel. Throws ERR_DWCP_LINK_DOWN. */
+  open(channel: Channel): Stream;
+  /** Closes this link; a dialled address is dialled again after backoff. */
+  close(error?: DwcpError): void;
+  stats(): LinkStats;
+}
+
+/** Events of {@link Links}. */
+export interface LinkEvents {
+  up: [link: Link];
+  down: [link: Link, error: DwcpError | undefined];
+  /** A dial failed or a handshake was refused; it is tried again with backoff. */
+  refused: [address: string, error: DwcpError];
+}
+
+/** All links of a node: dials, accepts, shakes hands, keeps one per peer, dispatches channels. */
+export interface Links extends EventEmitter<LinkEvents> {
+  listen(address: Address): Promise<Address>;
+  /** Keeps a link to this address, with backoff, until `forget`. */
+  dial(address: Address): void;
+  forget(address: Address): void;
+  /** Registers the room that gets inbound streams of a channel; one handler per channel. */
+  handle(channel: Channel, onStream: (link: Link, stream: Stream) => void): void;
+  /** Asks the hook; used by rooms at stream open and per namespace. */
+  authorize(link: Link, verb: string, namespace: string): boolean;
+  get(nodeId: string): Link | undefined;
+  all(): readonly Link[];
+  /** Sends goaway, waits up to `timeoutMs` for streams, closes. Idempotent. */
+  close(timeoutMs?: number): Promise<void>;
+}

@@ -1,0 +1,87 @@
+/**
+ * What C++ offers to TypeScript, typed exactly. Two implementations: the addon and `portable.ts`.
+ * Rules of the seam: callers validate first; the binding re-checks types and bounds; scalars are
+ * coerced before buffer pointers are taken; no JavaScript runs while native code holds a pointer.
+ */
+
+/** Which implementation answers. */
+export type NativeTier = 'addon' | 'portable';
+
+/** Work the codec binding may or may not be able to do on this tier and Node version. */
+export interface CodecAbilities {
+  /** Plain zstd frames, both ways. */
+  readonly zstd: boolean;
+  /** Can make zstd frames against a prefix. */
+  readonly prefixEncode: boolean;
+  /** Can read zstd frames made against a prefix. */
+  readonly prefixDecode: boolean;
+  /** Has XXH3-128. */
+  readonly xxh3: boolean;
+}
+
+/** Parameters of one zstd compression. */
+export interface ZstdCompressOptions {
+  /** zstd level, -50 to 19. */
+  readonly level: number;
+  /** Raw prefix the frame may refer to; long-distance matching is then on. */
+  readonly prefix?: Uint8Array | undefined;
+}
+
+/** Parameters of one zstd decompression; every one is a limit that is checked before allocation. */
+export interface ZstdDecompressOptions {
+  /** Exact decoded size, already checked against the caller's limits, bytes. */
+  readonly sizeBytes: number;
+  /** Largest window accepted, log2 bytes. */
+  readonly maxWindowLog: number;
+  /** The prefix the frame was made against. */
+  readonly prefix?: Uint8Array | undefined;
+}
+
+/**
+ * The codec part of the addon. Inputs are borrowed until the call returns or the promise settles and
+ * must not be changed meanwhile; outputs belong to the caller. Errors are `DwcpError`s:
+ * ERR_DWCP_CODEC, ERR_DWCP_OUTPUT_LIMIT, ERR_DWCP_WINDOW_LIMIT, ERR_DWCP_INVALID_ARG, and
+ * ERR_DWCP_FRAME_CODEC for what {@link CodecAbilities} rules out.
+ */
+export interface CodecBinding {
+  readonly abilities: CodecAbilities;
+  /** CRC-32C (Castagnoli, RFC 3720) of `bytes`, continuing from `seed`. */
+  crc32c(bytes: Uint8Array, seed?: number): number;
+  /** 16-byte XXH3-128, big-endian canonical form. */
+  xxh3(bytes: Uint8Array): Buffer;
+  xxh3Async(bytes: Uint8Array): Promise<Buffer>;
+  zstdCompress(bytes: Uint8Array, options: ZstdCompressOptions): Buffer;
+  zstdCompressAsync(bytes: Uint8Array, options: ZstdCompressOptions): Promise<Buffer>;
+  zstdDecompress(bytes: Uint8Array, options: ZstdDecompressOptions): Buffer;
+  zstdDecompressAsync(bytes: Uint8Array, options: ZstdDecompressOptions): Promise<Buffer>;
+}
+
+/** One attempt to load the addon and how it ended. */
+export interface LoadAttempt {
+  readonly path: string;
+  readonly error: string;
+}
+
+/** Which tier runs and why. */
+export interface NativeStatus {
+  readonly tier: NativeTier;
+  /** One sentence a person can act on. */
+  readonly reason: string;
+  readonly attempts: readonly LoadAttempt[];
+  /** zstd version in use, or undefined where there is none. */
+  readonly zstdVersion: string | undefined;
+}
+
+/** Everything behind `#native`. */
+export interface NativeBinding {
+  readonly tier: NativeTier;
+  readonly codec: CodecBinding;
+  /** Memory the addon holds for contexts and pools, bytes. */
+  memoryBytes(): number;
+}
+
+/** What a module behind the `#native` import exports. */
+export interface NativeModule {
+  readonly native: NativeBinding;
+  readonly status: NativeStatus;
+}
