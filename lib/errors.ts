@@ -45,7 +45,7 @@ export const errorCodes = {
 /** One of the codes in {@link errorCodes}. */
 export type ErrorCode = keyof typeof errorCodes;
 
-const brand: unique symbol = Symbol.for('dwcp.error');
+const brand = Symbol.for('dwcp.error');
 
 /** Options of {@link DwcpError}. */
 export interface DwcpErrorOptions {
@@ -65,13 +65,13 @@ export interface DwcpErrorOptions {
 export class DwcpError extends Error {
   readonly code: ErrorCode;
   readonly detail: Readonly<Record<string, unknown>> | undefined;
-  readonly [brand] = true;
 
   constructor(code: ErrorCode, message?: string, options: DwcpErrorOptions = {}) {
     super(message ?? errorCodes[code], options.cause === undefined ? {} : { cause: options.cause });
     this.name = 'DwcpError';
     this.code = code;
     this.detail = options.detail;
+    Object.defineProperty(this, brand, { value: true });
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
