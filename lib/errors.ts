@@ -24,7 +24,8 @@ export const errorCodes = {
   ERR_DWCP_WINDOW_LIMIT: 'The frame needs a larger window than maxWindowLog allows.',
   ERR_DWCP_CODEC: 'The compression library refused the data.',
   ERR_DWCP_PROTOCOL: 'The peer broke the protocol; the link or stream was closed.',
-  ERR_DWCP_HANDSHAKE: 'The link could not be agreed: cluster, wire version, identity or policy differ.',
+  ERR_DWCP_HANDSHAKE:
+    'The link could not be agreed: cluster, wire version, identity or policy differ.',
   ERR_DWCP_IDENTITY: 'The certificate does not name the node it should.',
   ERR_DWCP_PLAINTEXT_REFUSED: 'Plaintext off loopback needs `allowPlaintext: true`.',
   ERR_DWCP_UNAUTHORIZED: 'The authorize hook refused this peer, verb or namespace.',
@@ -86,9 +87,10 @@ export function isDwcpError(value: unknown, code?: ErrorCode): value is DwcpErro
 
 /** Throws `ERR_DWCP_INVALID_ARG` naming the argument, what was expected and what came. */
 export function invalidArg(path: string, expected: string, received: unknown): never {
-  const shown = typeof received === 'object' && received !== null
-    ? (received.constructor?.name ?? 'object')
-    : String(received);
+  const shown =
+    typeof received === 'object' && received !== null
+      ? (received.constructor?.name ?? 'object')
+      : String(received);
   throw new DwcpError('ERR_DWCP_INVALID_ARG', `${path} must be ${expected}, received ${shown}`, {
     detail: { path, expected },
   });

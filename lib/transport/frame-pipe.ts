@@ -120,5 +120,8 @@ export interface PipeTransport {
   readonly tier: FramePipe['tier'];
   listen(address: Address, onPipe: (pipe: FramePipe) => void): Promise<PipeListener>;
   /** Rejects with ERR_DWCP_CONNECT, ERR_DWCP_ABORTED, ERR_DWCP_IDENTITY or ERR_DWCP_DEADLINE. */
-  connect(address: Address, options: { readonly signal?: AbortSignal | undefined }): Promise<FramePipe>;
+  connect(
+    address: Address,
+    options: { readonly signal?: AbortSignal | undefined },
+  ): Promise<FramePipe>;
 }
