@@ -15,8 +15,17 @@ export interface Hlc {
   readonly counter: number;
 }
 
-/** Highest seq seen per replica for ONE key: what a writer had seen when it wrote. */
-export type CausalContext = ReadonlyMap<ReplicaId, number>;
+/** An inclusive run of sequence numbers. */
+export type SeqRange = readonly [first: number, last: number];
+
+/** A set of dots: per replica, ascending ranges that neither overlap nor touch. Empty lists are absent. */
+export type DotRanges = ReadonlyMap<ReplicaId, readonly SeqRange[]>;
+
+/**
+ * What a writer had seen of ONE key. Ranges and not a maximum, because a replica may hold two
+ * concurrent writes of its own: having seen its fifth does not mean having seen its third.
+ */
+export type CausalContext = DotRanges;
 
 /** One version of a key. Its content never changes. */
 export interface Version {
