@@ -1,5 +1,7 @@
 /** Every budget of dwcp in one place. Each is an option wherever it applies; `status()` prints its use. */
 
+import { invalidArg } from './errors.ts';
+
 /** Limits of the link envelope and the connections over it. */
 export interface LinkLimits {
   /** Largest payload of one link frame, bytes. Fixed by the wire format. */
@@ -124,12 +126,26 @@ export const defaultLimits: Limits = {
 /** Limits a user may override, area by area. */
 export type LimitOverrides = { readonly [K in keyof Limits]?: Partial<Limits[K]> };
 
-/** The defaults with a user's overrides applied. */
+function resolveArea<T extends object>(area: string, defaults: T, overrides: Partial<T> = {}): T {
+  for (const [name, value] of Object.entries(overrides)) {
+    if (!(name in defaults)) invalidArg(`limits.${area}.${name}`, 'a known limit', value);
+    if (typeof value !== 'number' || !(value > 0) || !Number.isFinite(value)) {
+      invalidArg(`limits.${area}.${name}`, 'a positive number', value);
+    }
+  }
+  return { ...defaults, ...overrides };
+}
+
+/**
+ * The defaults with a user's overrides applied.
+ * @throws ERR_DWCP_INVALID_ARG for an unknown limit or one that is not a positive number.
+ * @example resolveLimits({ state: { maxSiblings: 8 } }).state.maxSiblings // 8
+ */
 export function resolveLimits(overrides: LimitOverrides = {}): Limits {
   return {
-    link: { ...defaultLimits.link, ...overrides.link },
-    codec: { ...defaultLimits.codec, ...overrides.codec },
-    state: { ...defaultLimits.state, ...overrides.state },
-    call: { ...defaultLimits.call, ...overrides.call },
+    link: resolveArea('link', defaultLimits.link, overrides.link),
+    codec: resolveArea('codec', defaultLimits.codec, overrides.codec),
+    state: resolveArea('state', defaultLimits.state, overrides.state),
+    call: resolveArea('call', defaultLimits.call, overrides.call),
   };
 }

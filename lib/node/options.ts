@@ -1,0 +1,142 @@
+/** What `createNode` takes, checked in one place before anything opens. */
+import { systemClock, type Clock } from '../clock.ts';
+import { DwcpError, invalidArg } from '../errors.ts';
+import { resolveLimits, type LimitOverrides, type Limits } from '../limits.ts';
+import type { Authorize } from '../links/link.ts';
+import { systemRandom, type Random } from '../random.ts';
+import type { OpenStorage } from '../storage/storage.ts';
+import { silentLogger, type Logger } from '../telemetry/logger.ts';
+import type { Address, PipeTransport } from '../transport/frame-pipe.ts';
+
+/** Certificate, key and roots of a node, PEM. The SAN URI must be `dwcp://<cluster>/<region>/<node>`. */
+export interface NodeIdentity {
+  readonly cert: string;
+  readonly key: string;
+  /** Roots that peers' certificates must chain to. */
+  readonly ca: string;
+}
+
+/** Options of `createNode`. */
+export interface NodeOptions {
+  /** Region this node lives in, e.g. `eu-west`. */
+  readonly region: string;
+  /** Name of the node, unique in the cluster; random when absent. */
+  readonly nodeId?: string;
+  /** Nodes of different clusters refuse each other. Default `dwcp`. */
+  readonly cluster?: string;
+  /** Where to listen; `false` for a node that only dials. Default 127.0.0.1 on a free port. */
+  readonly listen?: Address | string | false;
+  /** Where others can reach this node, if not where it listens. */
+  readonly advertise?: Address | string;
+  /** Some addresses of the cluster; the rest is learnt. */
+  readonly seeds?: readonly (Address | string)[];
+  /** A folder to keep state in, or a store already open. Absent: memory, which ends with the process. */
+  readonly storage?: { readonly path: string } | OpenStorage;
+  /** Turns on mutual TLS 1.3. */
+  readonly identity?: NodeIdentity;
+  /** Allows unencrypted links off loopback. */
+  readonly allowPlaintext?: boolean;
+  /** Replaces the transport, or wraps the one that would have been used. */
+  readonly transport?: PipeTransport | ((own: PipeTransport) => PipeTransport);
+  /** Asked at link, call and keyspace level; false refuses with ERR_DWCP_UNAUTHORIZED. */
+  readonly authorize?: Authorize;
+  readonly limits?: LimitOverrides;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+}
+
+/** {@link NodeOptions} with every default filled in. */
+export interface ResolvedNodeOptions {
+  readonly region: string;
+  readonly nodeId: string;
+  readonly cluster: string;
+  readonly listen: Address | undefined;
+  readonly advertise: Address | undefined;
+  readonly seeds: readonly Address[];
+  readonly storage: { readonly path: string } | OpenStorage | undefined;
+  readonly identity: NodeIdentity | undefined;
+  readonly allowPlaintext: boolean;
+  readonly transport: NodeOptions['transport'];
+  readonly authorize: Authorize | undefined;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+/** Names go into certificates, URLs and keys, so their letters are few. */
+function checkName(path: string, value: unknown): string {
+  if (typeof value !== 'string' || !namePattern.test(value)) {
+    invalidArg(path, 'letters, digits, dot, dash or underscore, at most 63', value);
+  }
+  return value;
+}
+
+/**
+ * Reads `host:port`, `[v6]:port` or an address object.
+ * @throws ERR_DWCP_INVALID_ARG
+ */
+export function parseAddress(path: string, value: Address | string): Address {
+  if (typeof value === 'string') {
+    const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(value);
+    if (match === null) invalidArg(path, 'host:port', value);
+    return parseAddress(path, { host: (match[1] ?? match[2])!, port: Number(match[3]) });
+  }
+  const { host, port } = value ?? {};
+  if (typeof host !== 'string' || host.length === 0) invalidArg(`${path}.host`, 'a host', host);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    invalidArg(`${path}.port`, 'a port', port);
+  }
+  return { host, port };
+}
+
+function checkIdentity(identity: NodeIdentity | undefined): NodeIdentity | undefined {
+  if (identity === undefined) return undefined;
+  for (const field of ['cert', 'key', 'ca'] as const) {
+    if (typeof identity[field] !== 'string' || !identity[field].includes('-----BEGIN')) {
+      invalidArg(`identity.${field}`, 'a PEM text', typeof identity[field]);
+    }
+  }
+  return identity;
+}
+
+/**
+ * Checks the options and fills in the defaults.
+ * @throws ERR_DWCP_INVALID_ARG naming the option.
+ * @example resolveNodeOptions({ region: 'eu' }).listen // { host: '127.0.0.1', port: 0 }
+ */
+export function resolveNodeOptions(options: NodeOptions): ResolvedNodeOptions {
+  if (typeof options !== 'object' || options === null) invalidArg('options', 'an object', options);
+  const random = options.random ?? systemRandom;
+  const region = checkName('region', options.region);
+  const suffix = Buffer.from(random.bytes(4)).toString('hex');
+  const listen = options.listen ?? { host: '127.0.0.1', port: 0 };
+  const seeds = options.seeds ?? [];
+  if (!Array.isArray(seeds)) invalidArg('seeds', 'an array of addresses', seeds);
+  if (options.storage !== undefined && 'path' in options.storage) {
+    if (typeof options.storage.path !== 'string' || options.storage.path === '') {
+      throw new DwcpError('ERR_DWCP_INVALID_ARG', 'storage.path must be a folder name');
+    }
+  }
+  return {
+    region,
+    nodeId: checkName('nodeId', options.nodeId ?? `${region}-${suffix}`),
+    cluster: checkName('cluster', options.cluster ?? 'dwcp'),
+    listen: listen === false ? undefined : parseAddress('listen', listen),
+    advertise:
+      options.advertise === undefined ? undefined : parseAddress('advertise', options.advertise),
+    seeds: seeds.map((seed: Address | string, i) => parseAddress(`seeds[${i}]`, seed)),
+    storage: options.storage,
+    identity: checkIdentity(options.identity),
+    allowPlaintext: options.allowPlaintext ?? false,
+    transport: options.transport,
+    authorize: options.authorize,
+    limits: resolveLimits(options.limits),
+    clock: options.clock ?? systemClock,
+    random,
+    logger: options.logger ?? silentLogger,
+  };
+}
