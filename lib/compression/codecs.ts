@@ -1,0 +1,30 @@
+/**
+ * Which codecs a tier can make and read, for `Hello` and for choosing. A tier reads more than it makes.
+ */
+import type { CodecBinding } from '../native/contract.ts';
+import { Codec } from './types.ts';
+
+/** Codec ids by direction, best first. */
+export interface CodecSet {
+  readonly encode: readonly Codec[];
+  readonly decode: readonly Codec[];
+}
+
+/** The codecs of a tier; `decode` is what `Hello` announces. */
+export function codecsOf(binding: CodecBinding): CodecSet {
+  const { zstd, prefixEncode, prefixDecode } = binding.abilities;
+  const always = [Codec.brotli, Codec.raw];
+  const plain = zstd ? [Codec.zstd] : [];
+  return {
+    encode: [...(prefixEncode ? [Codec.prefix] : []), ...plain, ...always],
+    decode: [...(prefixDecode ? [Codec.prefix] : []), ...plain, ...always],
+  };
+}
+
+/** The name of a codec id, for people. */
+export function codecName(codec: Codec): keyof typeof Codec {
+  for (const [name, id] of Object.entries(Codec)) {
+    if (id === codec) return name as keyof typeof Codec;
+  }
+  throw new RangeError(`codec id ${codec as number}`);
+}

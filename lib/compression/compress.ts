@@ -1,0 +1,125 @@
+/**
+ * One value in, one frame out, and back; now or off the event loop. These are the calls for people who
+ * only want a safe, self-describing codec.
+ */
+import { invalidArg } from '../errors.ts';
+import type { CodecBinding, NativeBinding } from '../native/contract.ts';
+import { decodeFrame, decodeFrameSync } from './decode.ts';
+import type { DecodeOptions } from './decode.ts';
+import { computeDigest } from './digest.ts';
+import { DEFAULT_LEVEL, fullCodec, fullFrameOf } from './encode.ts';
+import { ChecksumKind } from './frame.ts';
+import type { Checksum } from './frame.ts';
+import { encodePayload, encodePayloadAsync, inputBuffer } from './payload.ts';
+import { throwIfAborted } from './signal.ts';
+import { countEncoded } from './stats.ts';
+import { bindingOf } from './tier.ts';
+import { Codec } from './types.ts';
+
+/** Options of {@link compress} and {@link compressAsync}. */
+export interface CompressOptions {
+  /** `zstd`, `brotli` or `raw`; by default the best this tier has. */
+  readonly codec?: Codec | undefined;
+  /** zstd level, -50 to 19; brotli uses what corresponds. Default 3. */
+  readonly level?: number | undefined;
+  /** How the content is verified on reading. Default CRC-32C. */
+  readonly checksum?: ChecksumKind | undefined;
+  /** The tier to use; the loaded one if absent. */
+  readonly native?: NativeBinding | undefined;
+}
+
+/** Options of {@link compressAsync}. */
+export interface CompressAsyncOptions extends CompressOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Compresses `src` into a new frame, now.
+ * @throws ERR_DWCP_INVALID_ARG, ERR_DWCP_FRAME_CODEC
+ * @example
+ * const frame = compress(Buffer.from('some text'));
+ * decompress(frame).toString(); // 'some text'
+ */
+export function compress(src: Uint8Array, options: CompressOptions = {}): Buffer {
+  const { binding, content, codec, level } = prepare(src, options);
+  const payload = encodePayload(binding, content, { codec, level });
+  return framed(binding, content, payload, codec, options);
+}
+
+/** As {@link compress}, off the event loop for large inputs; `src` is borrowed until it settles. */
+export async function compressAsync(
+  src: Uint8Array,
+  options: CompressAsyncOptions = {},
+): Promise<Buffer> {
+  throwIfAborted(options.signal);
+  const { binding, content, codec, level } = prepare(src, options);
+  const payload = await encodePayloadAsync(binding, content, { codec, level });
+  throwIfAborted(options.signal);
+  return framed(binding, content, payload, codec, options);
+}
+
+/**
+ * Decodes a frame that needs no base, now. The result is the caller's own memory.
+ * @throws as {@link decompressAsync}
+ */
+export function decompress(frame: Uint8Array, options: DecodeOptions = {}): Buffer {
+  return decodeFrameSync(frame, options).bytes;
+}
+
+/**
+ * Decodes a frame that needs no base, off the event loop for large values; `frame` is borrowed until it
+ * settles.
+ * @throws ERR_DWCP_FRAME_MAGIC, _VERSION, _CODEC, _FLAGS, _CORRUPT, _CHECKSUM, ERR_DWCP_OUTPUT_LIMIT,
+ * ERR_DWCP_WINDOW_LIMIT, ERR_DWCP_CODEC, ERR_DWCP_BASE_MISSING, ERR_DWCP_ABORTED
+ */
+export async function decompressAsync(
+  frame: Uint8Array,
+  options: DecodeOptions = {},
+): Promise<Buffer> {
+  return (await decodeFrame(frame, options)).bytes;
+}
+
+interface Prepared {
+  readonly binding: CodecBinding;
+  readonly content: Buffer;
+  readonly codec: Codec;
+  readonly level: number;
+}
+
+function prepare(src: Uint8Array, options: CompressOptions): Prepared {
+  const binding = bindingOf(options.native);
+  const content = inputBuffer('src', src);
+  const { level = DEFAULT_LEVEL, codec = fullCodec(binding, undefined) } = options;
+  if (!Number.isInteger(level) || level < -50 || level > 19) {
+    invalidArg('options.level', 'an integer from -50 to 19', level);
+  }
+  const whole = codec === Codec.raw || codec === Codec.zstd || codec === Codec.brotli;
+  if (!whole) invalidArg('options.codec', 'raw, zstd or brotli', codec);
+  return { binding, content, codec: content.length === 0 ? Codec.raw : codec, level };
+}
+
+function framed(
+  binding: CodecBinding,
+  content: Buffer,
+  payload: Uint8Array,
+  codec: Codec,
+  options: CompressOptions,
+): Buffer {
+  const checksum = checksumOf(binding, options.checksum ?? ChecksumKind.crc32c, content);
+  const frame = fullFrameOf(binding, content, payload, codec, checksum);
+  countEncoded({
+    codec: frame[3] as Codec,
+    contentBytes: content.length,
+    frameBytes: frame.length,
+    baseBytes: undefined,
+  });
+  return frame;
+}
+
+function checksumOf(binding: CodecBinding, kind: ChecksumKind, content: Buffer): Checksum {
+  if (kind === ChecksumKind.none) return { kind, bytes: Buffer.alloc(0) };
+  if (kind !== ChecksumKind.crc32c) return computeDigest(binding, kind, content);
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32LE(binding.crc32c(content), 0);
+  return { kind, bytes };
+}

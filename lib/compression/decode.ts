@@ -1,0 +1,127 @@
+/**
+ * Reading a frame: header, limits, base, payload, checksum, in that order, so that nothing is done for a
+ * frame that will be refused and nothing unverified is handed over.
+ */
+import { DwcpError } from '../errors.ts';
+import { defaultLimits } from '../limits.ts';
+import type { CodecLimits } from '../limits.ts';
+import type { CodecBinding, NativeBinding } from '../native/contract.ts';
+import type { Baseline } from './baseline.ts';
+import { computeDigest, computeDigestAsync, digestEquals, digestKindsOf } from './digest.ts';
+import { ChecksumKind, checkLimits, parseFrame, payloadOf } from './frame.ts';
+import type { FrameInfo } from './frame.ts';
+import { decodePayload, decodePayloadAsync, inputBuffer } from './payload.ts';
+import { throwIfAborted } from './signal.ts';
+import { countDecoded } from './stats.ts';
+import { bindingOf } from './tier.ts';
+import type { Digest, DigestKind } from './types.ts';
+
+/** Options of every decode. */
+export interface DecodeOptions {
+  /** Limits that differ from the defaults. */
+  readonly limits?: Partial<CodecLimits> | undefined;
+  /** The tier to use; the loaded one if absent. */
+  readonly native?: NativeBinding | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Decoded content. */
+export interface Decoded {
+  /** The caller's own memory. */
+  readonly bytes: Buffer;
+  /** The verified content digest, when the frame carries one. */
+  readonly digest: Digest | undefined;
+}
+
+/** Decodes a frame now; `baseline` is what a delta was made against. */
+export function decodeFrameSync(
+  frame: Uint8Array,
+  options: DecodeOptions = {},
+  baseline?: Baseline,
+): Decoded {
+  const binding = bindingOf(options.native);
+  const { info, limits, payload } = open(binding, frame, options);
+  if (info.base) matchBase(info.base, requireBase(baseline).digest(binding, info.base.kind));
+  const prefix = info.base && baseline?.bytes;
+  const bytes = decodePayload(binding, payload, { ...info, limits, prefix });
+  const kind = digestKind(info);
+  return verified(binding, info, bytes, kind && computeDigest(binding, kind, bytes));
+}
+
+/**
+ * Decodes a frame, off the event loop for large values. `frame` and the baseline's bytes are borrowed
+ * until it settles.
+ * @throws ERR_DWCP_FRAME_* for a bad frame, ERR_DWCP_OUTPUT_LIMIT, ERR_DWCP_WINDOW_LIMIT, ERR_DWCP_LIMIT,
+ * ERR_DWCP_CODEC, ERR_DWCP_BASE_MISSING, ERR_DWCP_BASE_MISMATCH, ERR_DWCP_ABORTED
+ */
+export async function decodeFrame(
+  frame: Uint8Array,
+  options: DecodeOptions = {},
+  baseline?: Baseline,
+): Promise<Decoded> {
+  throwIfAborted(options.signal);
+  const binding = bindingOf(options.native);
+  const { info, limits, payload } = open(binding, frame, options);
+  if (info.base) {
+    matchBase(info.base, await requireBase(baseline).digestAsync(binding, info.base.kind));
+  }
+  const prefix = info.base && baseline?.bytes;
+  const bytes = await decodePayloadAsync(binding, payload, { ...info, limits, prefix });
+  throwIfAborted(options.signal);
+  const kind = digestKind(info);
+  const digest = kind && (await computeDigestAsync(binding, kind, bytes));
+  return verified(binding, info, bytes, digest);
+}
+
+interface Opened {
+  readonly info: FrameInfo;
+  readonly limits: CodecLimits;
+  readonly payload: Buffer;
+}
+
+function open(binding: CodecBinding, frame: Uint8Array, options: DecodeOptions): Opened {
+  const bytes = inputBuffer('frame', frame);
+  const info = parseFrame(binding, bytes);
+  const limits = { ...defaultLimits.codec, ...options.limits };
+  checkLimits(info, limits);
+  const kind = digestKind(info);
+  if (kind && !digestKindsOf(binding).includes(kind)) {
+    throw new DwcpError('ERR_DWCP_FRAME_CODEC', `this tier cannot verify digest kind ${kind}`);
+  }
+  return { info, limits, payload: payloadOf(bytes, info) };
+}
+
+/** The checksum is verified before anyone sees the bytes. */
+function verified(
+  binding: CodecBinding,
+  info: FrameInfo,
+  bytes: Buffer,
+  digest: Digest | undefined,
+): Decoded {
+  const { kind, bytes: expected } = info.checksum;
+  const holds = digest
+    ? digest.bytes.equals(expected)
+    : kind === ChecksumKind.none || binding.crc32c(bytes) === expected.readUInt32LE(0);
+  if (!holds) {
+    throw new DwcpError('ERR_DWCP_FRAME_CHECKSUM', 'the content does not match its checksum');
+  }
+  countDecoded(info.codec, info.frameBytes, bytes.length);
+  return { bytes, digest };
+}
+
+function digestKind(info: FrameInfo): DigestKind | undefined {
+  const { kind } = info.checksum;
+  return kind === ChecksumKind.xxh3 || kind === ChecksumKind.sha256 ? kind : undefined;
+}
+
+function requireBase(baseline: Baseline | undefined): Baseline {
+  if (baseline) return baseline;
+  throw new DwcpError('ERR_DWCP_BASE_MISSING', 'the frame is a delta and no base was given');
+}
+
+function matchBase(wanted: Digest, actual: Digest): void {
+  if (digestEquals(wanted, actual)) return;
+  throw new DwcpError('ERR_DWCP_BASE_MISMATCH', undefined, {
+    detail: { wanted: wanted.bytes.toString('hex'), actual: actual.bytes.toString('hex') },
+  });
+}

@@ -1,0 +1,68 @@
+/**
+ * Content digests: 16 bytes and their kind. xxh3 is fast and for peers that trust each other's links;
+ * sha256 is SHA-256 cut to 128 bits, for tiers without XXH3. Digests of different kinds never compare equal.
+ */
+import { createHash, webcrypto } from 'node:crypto';
+import { DwcpError } from '../errors.ts';
+import type { CodecBinding } from '../native/contract.ts';
+import { DigestKind } from './types.ts';
+import type { Digest } from './types.ts';
+
+const DIGEST_BYTES = 16;
+/** A pool hop costs about as much as hashing this many bytes. */
+const ASYNC_ABOVE_BYTES = 256 * 1024;
+
+/** Digest kinds this tier can compute, best first. */
+export function digestKindsOf(binding: CodecBinding): readonly DigestKind[] {
+  return binding.abilities.xxh3 ? [DigestKind.xxh3, DigestKind.sha256] : [DigestKind.sha256];
+}
+
+/**
+ * Digest of `bytes`, computed now.
+ * @throws ERR_DWCP_FRAME_CODEC when this tier lacks the kind
+ */
+export function computeDigest(binding: CodecBinding, kind: DigestKind, bytes: Uint8Array): Digest {
+  requireKind(binding, kind);
+  if (kind === DigestKind.xxh3) return { kind, bytes: binding.xxh3(bytes) };
+  const full = createHash('sha256').update(bytes).digest();
+  return { kind, bytes: full.subarray(0, DIGEST_BYTES) };
+}
+
+/** As {@link computeDigest}, off the event loop for large inputs; `bytes` is borrowed until it settles. */
+export async function computeDigestAsync(
+  binding: CodecBinding,
+  kind: DigestKind,
+  bytes: Uint8Array,
+): Promise<Digest> {
+  if (bytes.length < ASYNC_ABOVE_BYTES) return computeDigest(binding, kind, bytes);
+  requireKind(binding, kind);
+  if (kind === DigestKind.xxh3) return { kind, bytes: await binding.xxh3Async(bytes) };
+  const full = await webcrypto.subtle.digest('SHA-256', bytes);
+  return { kind, bytes: Buffer.from(full, 0, DIGEST_BYTES) };
+}
+
+/** True when kind and bytes agree. */
+export function digestEquals(a: Digest, b: Digest): boolean {
+  return a.kind === b.kind && a.bytes.equals(b.bytes);
+}
+
+/** A name for blobs and maps: kind and digest in hex, `x3-…` or `s2-…`. */
+export function digestName(digest: Digest): string {
+  return `${digest.kind === DigestKind.xxh3 ? 'x3' : 's2'}-${digest.bytes.toString('hex')}`;
+}
+
+/** The digest that {@link digestName} named, or undefined when `name` is not such a name. */
+export function digestFromName(name: string): Digest | undefined {
+  const match = /^(x3|s2)-([0-9a-f]{32})$/.exec(name);
+  if (!match) return undefined;
+  const kind = match[1] === 'x3' ? DigestKind.xxh3 : DigestKind.sha256;
+  return { kind, bytes: Buffer.from(match[2]!, 'hex') };
+}
+
+function requireKind(binding: CodecBinding, kind: DigestKind): void {
+  if (!digestKindsOf(binding).includes(kind)) {
+    throw new DwcpError('ERR_DWCP_FRAME_CODEC', `this tier cannot compute digest kind ${kind}`, {
+      detail: { digestKind: kind },
+    });
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * The codec frame: payload with everything needed to read it, on the wire, in storage and in files.
+ *
+ *   "DW" version codec flags contentSize storedSize [padding] [base 16] [checksum 4 | 16] headerCrc payload
+ *
+ * Sizes are varints; flags: bits 0-1 checksum kind, 2-3 base digest kind, 4 padded, 5-7 reserved (0).
+ * `headerCrc` is CRC-32C of all before it. What is unknown is named before any work is done; a
+ * header field sizes an allocation only after {@link checkLimits}; a frame ends exactly where it says.
+ * Padding (counted, ignored) keeps honest, extremely compressible data under `maxRatio`.
+ */
+import type { CodecLimits } from '../limits.ts';
+import type { CodecBinding } from '../native/contract.ts';
+import { DwcpError } from '../errors.ts';
+import { Codec, DigestKind } from './types.ts';
+import type { Digest } from './types.ts';
+import { ByteReader, corrupt, varintSize, writeVarint } from './varint.ts';
+
+/** Version this build writes and reads. */
+export const FRAME_VERSION = 1;
+/** Largest header: sizes above 2 MiB stored make it pass the usual 48 bytes by a few. */
+export const MAX_HEADER_BYTES = 64;
+
+const MAGIC_0 = 0x44;
+const MAGIC_1 = 0x57;
+const FLAG_PADDED = 1 << 4;
+const RESERVED_FLAGS = 0b1110_0000;
+const DIGEST_BYTES = 16;
+/** Small outputs are no bomb: `maxRatio` binds above this decoded size, bytes. */
+const RATIO_FLOOR_BYTES = 1024 * 1024;
+
+/** How content is verified: not at all (a channel does it), CRC-32C, or a content digest. */
+export const ChecksumKind = { none: 0, xxh3: 1, sha256: 2, crc32c: 3 } as const;
+export type ChecksumKind = (typeof ChecksumKind)[keyof typeof ChecksumKind];
+
+/** A checksum of the content: 0, 4 or 16 bytes. */
+export interface Checksum {
+  readonly kind: ChecksumKind;
+  readonly bytes: Buffer;
+}
+
+/** What a frame says about itself. */
+export interface FrameInfo {
+  readonly version: number;
+  readonly codec: Codec;
+  /** Decoded size, bytes. */
+  readonly contentBytes: number;
+  /** Payload size, bytes. */
+  readonly storedBytes: number;
+  /** Offset of the payload, bytes. */
+  readonly headerBytes: number;
+  /** Size of the whole frame, bytes. */
+  readonly frameBytes: number;
+  /** Digest of the base a delta was made against. */
+  readonly base: Digest | undefined;
+  readonly checksum: Checksum;
+}
+
+/** What a writer states; sizes come from the payload. */
+export interface FrameHeader {
+  readonly codec: Codec;
+  readonly contentBytes: number;
+  readonly base?: Digest | undefined;
+  readonly checksum: Checksum;
+  /** Ratio the frame must stay under, padded if need be. */
+  readonly maxRatio?: number;
+}
+
+/** True for codecs whose payload refers to a base. */
+export function isDelta(codec: Codec): boolean {
+  return codec === Codec.prefix || codec === Codec.chunk;
+}
+
+/** Builds a frame; `payload` is copied into it. */
+export function writeFrame(
+  binding: CodecBinding,
+  header: FrameHeader,
+  payload: Uint8Array,
+): Buffer {
+  const { codec, contentBytes, base, checksum } = header;
+  const padding = paddingFor(header, payload.length);
+  const headerBytes =
+    5 +
+    varintSize(contentBytes) +
+    varintSize(payload.length) +
+    (padding > 0 ? varintSize(padding) : 0) +
+    (base ? DIGEST_BYTES : 0) +
+    checksum.bytes.length +
+    4;
+  const frame = Buffer.allocUnsafe(headerBytes + payload.length + padding);
+  frame[0] = MAGIC_0;
+  frame[1] = MAGIC_1;
+  frame[2] = FRAME_VERSION;
+  frame[3] = codec;
+  frame[4] = checksum.kind | ((base?.kind ?? 0) << 2) | (padding > 0 ? FLAG_PADDED : 0);
+  let at = writeVarint(frame, 5, contentBytes);
+  at = writeVarint(frame, at, payload.length);
+  if (padding > 0) at = writeVarint(frame, at, padding);
+  if (base) at += base.bytes.copy(frame, at);
+  at += checksum.bytes.copy(frame, at);
+  at = frame.writeUInt32LE(binding.crc32c(frame.subarray(0, at)), at);
+  frame.set(payload, at);
+  frame.fill(0, at + payload.length);
+  return frame;
+}
+
+function paddingFor({ contentBytes, base, maxRatio }: FrameHeader, storedBytes: number): number {
+  if (maxRatio === undefined || base || contentBytes <= RATIO_FLOOR_BYTES) return 0;
+  return Math.max(0, Math.ceil(contentBytes / maxRatio) - storedBytes);
+}
+
+/**
+ * Reads and checks the header; the payload is not touched.
+ * @throws ERR_DWCP_FRAME_MAGIC, _VERSION, _FLAGS, _CODEC, _CHECKSUM (header), _CORRUPT
+ */
+export function parseFrame(binding: CodecBinding, frame: Uint8Array): FrameInfo {
+  const bytes = asBuffer(frame);
+  const reader = new ByteReader(bytes);
+  if (bytes.length < 2 || bytes[0] !== MAGIC_0 || bytes[1] !== MAGIC_1) {
+    throw new DwcpError('ERR_DWCP_FRAME_MAGIC');
+  }
+  reader.take(2);
+  const version = reader.byte();
+  if (version !== FRAME_VERSION) {
+    throw new DwcpError('ERR_DWCP_FRAME_VERSION', `codec frame version ${version} is not known`);
+  }
+  const codec = reader.byte() as Codec;
+  if (codec > Codec.chunk) {
+    throw new DwcpError('ERR_DWCP_FRAME_CODEC', `codec id ${codec} is not known`);
+  }
+  const flags = reader.byte();
+  const checksumKind = (flags & 3) as ChecksumKind;
+  const baseKind = (flags >> 2) & 3;
+  if ((flags & RESERVED_FLAGS) !== 0 || baseKind > DigestKind.sha256) {
+    throw new DwcpError('ERR_DWCP_FRAME_FLAGS', `codec frame flags 0x${flags.toString(16)}`);
+  }
+  const contentBytes = reader.varint();
+  const storedBytes = reader.varint();
+  const padding = flags & FLAG_PADDED ? reader.varint() : 0;
+  const base = baseKind
+    ? { kind: baseKind as DigestKind, bytes: reader.take(DIGEST_BYTES) }
+    : undefined;
+  const checksum = { kind: checksumKind, bytes: reader.take(checksumBytes(checksumKind)) };
+  const crc = binding.crc32c(bytes.subarray(0, reader.offset));
+  if (reader.uint32() !== crc) {
+    throw new DwcpError('ERR_DWCP_FRAME_CHECKSUM', 'the codec frame header is damaged');
+  }
+  if (isDelta(codec) !== (base !== undefined)) corrupt('a delta and only a delta names a base');
+  if (codec === Codec.raw && storedBytes !== contentBytes) corrupt('raw sizes differ');
+  if (reader.remaining !== storedBytes + padding) corrupt('payload length differs from the header');
+  return {
+    version,
+    codec,
+    contentBytes,
+    storedBytes,
+    headerBytes: reader.offset,
+    frameBytes: bytes.length,
+    base,
+    checksum,
+  };
+}
+
+/** The payload of a parsed frame, as a view. */
+export function payloadOf(frame: Uint8Array, info: FrameInfo): Buffer {
+  return asBuffer(frame).subarray(info.headerBytes, info.headerBytes + info.storedBytes);
+}
+
+/** Bytes a checksum of `kind` takes. */
+export function checksumBytes(kind: ChecksumKind): number {
+  if (kind === ChecksumKind.none) return 0;
+  return kind === ChecksumKind.crc32c ? 4 : DIGEST_BYTES;
+}
+
+/**
+ * Refuses a frame whose decoded size would pass a limit; call it before allocating anything.
+ * @throws ERR_DWCP_OUTPUT_LIMIT
+ */
+export function checkLimits(info: FrameInfo, limits: CodecLimits): void {
+  const { contentBytes, frameBytes } = info;
+  if (contentBytes > limits.maxOutputBytes) {
+    throw new DwcpError(
+      'ERR_DWCP_OUTPUT_LIMIT',
+      `decoded size ${contentBytes} is above maxOutputBytes ${limits.maxOutputBytes}`,
+      { detail: { limit: 'maxOutputBytes', contentBytes } },
+    );
+  }
+  if (info.base || contentBytes <= RATIO_FLOOR_BYTES) return;
+  if (contentBytes > frameBytes * limits.maxRatio) {
+    throw new DwcpError(
+      'ERR_DWCP_OUTPUT_LIMIT',
+      `decoded size ${contentBytes} of a ${frameBytes}-byte frame is above maxRatio ${limits.maxRatio}`,
+      { detail: { limit: 'maxRatio', contentBytes, frameBytes } },
+    );
+  }
+}
+
+/** The same memory as a Buffer. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

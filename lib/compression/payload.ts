@@ -1,0 +1,134 @@
+/**
+ * Payloads of whole-content codecs and of the zstd prefix delta: one switch for making, one for reading,
+ * each now or on the thread pool. Chunk deltas have files of their own (`chunk-*.ts`).
+ */
+import { DwcpError } from '../errors.ts';
+import type { CodecLimits } from '../limits.ts';
+import type { CodecBinding } from '../native/contract.ts';
+import { brotliDecode, brotliDecodeAsync, brotliEncode, brotliEncodeAsync } from './brotli.ts';
+import { codecName } from './codecs.ts';
+import { asBuffer } from './frame.ts';
+import { Codec } from './types.ts';
+
+/** Below this size a pool hop costs more than compressing in place, bytes. */
+export const SYNC_ENCODE_BYTES: number = 4 * 1024;
+/** Below this size a pool hop costs more than decompressing in place, bytes. */
+export const SYNC_DECODE_BYTES: number = 64 * 1024;
+
+/** What to make. */
+export interface EncodeRequest {
+  readonly codec: Codec;
+  readonly level: number;
+  /** The base, for `Codec.prefix`. */
+  readonly prefix?: Uint8Array | undefined;
+}
+
+/** What to read; sizes have passed the limits. */
+export interface DecodeRequest {
+  readonly codec: Codec;
+  readonly contentBytes: number;
+  readonly limits: CodecLimits;
+  readonly prefix?: Uint8Array | undefined;
+}
+
+/** Encodes `bytes` now. Raw payloads are views of `bytes`. */
+export function encodePayload(
+  binding: CodecBinding,
+  bytes: Uint8Array,
+  { codec, level, prefix }: EncodeRequest,
+): Uint8Array {
+  if (codec === Codec.raw) return bytes;
+  if (codec === Codec.brotli) return brotliEncode(bytes, level);
+  if (codec === Codec.chunk) throw notHere(codec);
+  requireZstd(binding, codec, codec === Codec.prefix && !binding.abilities.prefixEncode);
+  return binding.zstdCompress(bytes, { level, prefix });
+}
+
+/** As {@link encodePayload}, on the thread pool above a threshold. */
+export async function encodePayloadAsync(
+  binding: CodecBinding,
+  bytes: Uint8Array,
+  request: EncodeRequest,
+): Promise<Uint8Array> {
+  const { codec, level, prefix } = request;
+  if (bytes.length + (prefix?.length ?? 0) <= SYNC_ENCODE_BYTES || codec === Codec.raw) {
+    return encodePayload(binding, bytes, request);
+  }
+  if (codec === Codec.brotli) return brotliEncodeAsync(bytes, level);
+  if (codec === Codec.chunk) throw notHere(codec);
+  requireZstd(binding, codec, codec === Codec.prefix && !binding.abilities.prefixEncode);
+  return binding.zstdCompressAsync(bytes, { level, prefix });
+}
+
+/**
+ * Decodes a payload now to exactly `contentBytes`. The result is the caller's own memory.
+ * @throws ERR_DWCP_FRAME_CODEC, ERR_DWCP_CODEC, ERR_DWCP_OUTPUT_LIMIT, ERR_DWCP_WINDOW_LIMIT,
+ * ERR_DWCP_FRAME_CORRUPT
+ */
+export function decodePayload(
+  binding: CodecBinding,
+  payload: Uint8Array,
+  { codec, contentBytes, limits, prefix }: DecodeRequest,
+): Buffer {
+  if (codec === Codec.raw) return Buffer.from(payload);
+  if (codec === Codec.chunk) throw notHere(codec);
+  if (contentBytes === 0) throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', 'empty content is raw');
+  if (codec === Codec.brotli) return brotliDecode(payload, contentBytes, limits.maxWindowLog);
+  requireZstd(binding, codec, codec === Codec.prefix && !binding.abilities.prefixDecode);
+  const { maxWindowLog } = limits;
+  const bytes = binding.zstdDecompress(payload, { sizeBytes: contentBytes, maxWindowLog, prefix });
+  return requireSize(bytes, contentBytes);
+}
+
+/** As {@link decodePayload}, on the thread pool above a threshold. */
+export async function decodePayloadAsync(
+  binding: CodecBinding,
+  payload: Uint8Array,
+  request: DecodeRequest,
+): Promise<Buffer> {
+  const { codec, contentBytes, limits, prefix } = request;
+  if (contentBytes <= SYNC_DECODE_BYTES || codec === Codec.raw) {
+    return decodePayload(binding, payload, request);
+  }
+  if (codec === Codec.chunk) throw notHere(codec);
+  const { maxWindowLog } = limits;
+  if (codec === Codec.brotli) return brotliDecodeAsync(payload, contentBytes, maxWindowLog);
+  requireZstd(binding, codec, codec === Codec.prefix && !binding.abilities.prefixDecode);
+  const options = { sizeBytes: contentBytes, maxWindowLog, prefix };
+  return requireSize(await binding.zstdDecompressAsync(payload, options), contentBytes);
+}
+
+function requireSize(bytes: Buffer, contentBytes: number): Buffer {
+  if (bytes.length === contentBytes) return bytes;
+  throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', 'decoded size differs from the header');
+}
+
+function requireZstd(binding: CodecBinding, codec: Codec, lacksPrefix: boolean): void {
+  if (binding.abilities.zstd && !lacksPrefix) return;
+  throw notHere(codec);
+}
+
+function notHere(codec: Codec): DwcpError {
+  return new DwcpError(
+    'ERR_DWCP_FRAME_CODEC',
+    `this tier cannot do codec ${codecName(codec)} here`,
+    {
+      detail: { codec },
+    },
+  );
+}
+
+/** Borrowed input as a Buffer view; refuses memory that can change or vanish under a pool thread. */
+export function inputBuffer(path: string, bytes: Uint8Array): Buffer {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new DwcpError('ERR_DWCP_INVALID_ARG', `${path} must be a Uint8Array`, {
+      detail: { path },
+    });
+  }
+  if (bytes.buffer instanceof SharedArrayBuffer) {
+    throw new DwcpError('ERR_DWCP_INVALID_ARG', `${path} must not be shared memory`, {
+      detail: { path },
+    });
+  }
+  return asBuffer(bytes);
+}

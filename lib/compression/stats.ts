@@ -1,0 +1,85 @@
+/**
+ * What the codec layer of this thread did: frames and bytes by codec, and the channel
+ * `dwcp:compression:encode`, published to only while somebody listens.
+ */
+import { channel } from 'node:diagnostics_channel';
+import { Codec } from './types.ts';
+
+/** Counters of one codec. */
+export interface CodecCounters {
+  readonly encoded: number;
+  readonly encodedContentBytes: number;
+  readonly encodedFrameBytes: number;
+  readonly decoded: number;
+  readonly decodedContentBytes: number;
+  readonly decodedFrameBytes: number;
+}
+
+/** A snapshot of the counters. */
+export interface CodecStats {
+  readonly codecs: Readonly<Record<keyof typeof Codec, CodecCounters>>;
+  /** Deltas given up because the full form was no larger. */
+  readonly deltasRejected: number;
+}
+
+/** What `dwcp:compression:encode` carries. */
+export interface EncodeEvent {
+  readonly codec: Codec;
+  readonly contentBytes: number;
+  readonly frameBytes: number;
+  /** Size of the base, for deltas, bytes. */
+  readonly baseBytes: number | undefined;
+}
+
+type Counters = { -readonly [K in keyof CodecCounters]: CodecCounters[K] };
+
+const encodeChannel = channel('dwcp:compression:encode');
+const byCodec = new Map<Codec, Counters>();
+let deltasRejected = 0;
+
+function countersOf(codec: Codec): Counters {
+  let counters = byCodec.get(codec);
+  if (!counters) {
+    counters = {
+      encoded: 0,
+      encodedContentBytes: 0,
+      encodedFrameBytes: 0,
+      decoded: 0,
+      decodedContentBytes: 0,
+      decodedFrameBytes: 0,
+    };
+    byCodec.set(codec, counters);
+  }
+  return counters;
+}
+
+/** Counts a frame that was handed to a caller. */
+export function countEncoded(event: EncodeEvent): void {
+  const counters = countersOf(event.codec);
+  counters.encoded++;
+  counters.encodedContentBytes += event.contentBytes;
+  counters.encodedFrameBytes += event.frameBytes;
+  if (encodeChannel.hasSubscribers) encodeChannel.publish(event);
+}
+
+/** Counts a frame that was read and verified. */
+export function countDecoded(codec: Codec, frameBytes: number, contentBytes: number): void {
+  const counters = countersOf(codec);
+  counters.decoded++;
+  counters.decodedContentBytes += contentBytes;
+  counters.decodedFrameBytes += frameBytes;
+}
+
+/** Counts a delta that lost against the full form. */
+export function countRejectedDelta(): void {
+  deltasRejected++;
+}
+
+/** Counters of this thread since it started. */
+export function stats(): CodecStats {
+  const codecs = {} as Record<keyof typeof Codec, CodecCounters>;
+  for (const [name, codec] of Object.entries(Codec)) {
+    codecs[name as keyof typeof Codec] = { ...countersOf(codec) };
+  }
+  return { codecs, deltasRejected };
+}
