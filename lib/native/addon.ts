@@ -1,0 +1,110 @@
+/**
+ * The module behind `#native` where Node loads addons: finds the addon (a local build first, then the
+ * shipped prebuilds), and falls back to the portable tier, keeping every failure with a reason a person
+ * can act on. `DWCP_NATIVE`: `off` does not try; `prefer` (default) falls back; `require` makes load.ts
+ * throw instead of falling back.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import nodeGypBuild from 'node-gyp-build';
+import { ADDON_CONTRACT, AddonCodec, type AddonExports } from './addon-codec.ts';
+import type { LoadAttempt, NativeBinding, NativeModule, NativeStatus } from './contract.ts';
+import { addonFileProblem } from './elf.ts';
+import { native as portable, status as portableStatus } from './portable.ts';
+
+const CHECK_INPUT = Buffer.from('123456789');
+const CHECK_CRC32C = 0xe3069283;
+
+/** The nearest folder upwards with a package.json: the package root, in the repository and installed. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) {
+    folder = dirname(folder);
+  }
+  return folder;
+}
+
+/** Addon files worth trying, best first, without repeats. */
+function candidates(root: string, attempts: LoadAttempt[]): string[] {
+  const found: string[] = [];
+  try {
+    found.push(nodeGypBuild.path(root));
+  } catch {
+    const tuple = `${process.platform}-${process.arch}`;
+    const error = `no binary for ${tuple} in build/Release or prebuilds; run \`npm run build\`, which needs a C++20 compiler`;
+    attempts.push({ path: root, error });
+  }
+  const shipped = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
+  if (found[0] !== undefined && !found[0].startsWith(shipped) && existsSync(shipped)) {
+    const files = readdirSync(shipped).filter((file) => file.endsWith('.node'));
+    found.push(...files.map((file) => join(shipped, file)));
+  }
+  return found;
+}
+
+/** The loader's message, in words that name the remedy. */
+function explain(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const newer = /version `?(GLIBC(?:XX)?_[\d.]+)'? not found/.exec(text);
+  if (newer) {
+    return `this system's C or C++ library is older than ${newer[1]}; upgrade it or rebuild with \`npm run build\``;
+  }
+  if (/ld-linux|ld-musl|libc\.musl|libc\.so\.6/.test(text)) {
+    return `built for another libc (glibc and musl do not mix); rebuild with \`npm run build\` (${text})`;
+  }
+  if (/invalid ELF header|file too short|wrong ELF class/.test(text)) {
+    return `the file is broken or for another CPU; rebuild with \`npm run build\` (${text})`;
+  }
+  return text;
+}
+
+/** Loads one file and proves it works; throws when it does not. */
+function open(path: string): AddonExports {
+  const problem = addonFileProblem(path);
+  if (problem !== undefined) throw new Error(`${problem}; reinstall or run \`npm run build\``);
+  const addon = createRequire(import.meta.url)(path) as AddonExports;
+  if (addon.contract !== ADDON_CONTRACT) {
+    throw new Error('the binary is from another version of dwcp; rebuild with `npm run build`');
+  }
+  if (addon.crc32c(CHECK_INPUT, 0) !== CHECK_CRC32C) {
+    throw new Error('the binary computes a wrong CRC-32C on this CPU');
+  }
+  return addon;
+}
+
+function fallBack(reason: string, attempts: readonly LoadAttempt[]): NativeModule {
+  return { native: portable, status: { ...portableStatus, reason, attempts } };
+}
+
+function load(): NativeModule {
+  if (process.env['DWCP_NATIVE'] === 'off') {
+    return fallBack('Portable tier: DWCP_NATIVE=off.', []);
+  }
+  const attempts: LoadAttempt[] = [];
+  for (const path of candidates(packageRoot(), attempts)) {
+    try {
+      const addon = open(path);
+      const codec = new AddonCodec(addon);
+      const reason = `Addon loaded from ${path} (CRC-32C by ${addon.crc32cVia}).`;
+      const { zstdVersion } = addon;
+      return {
+        native: { tier: 'addon', codec, memoryBytes: () => addon.memoryBytes() },
+        status: { tier: 'addon', reason, attempts, zstdVersion },
+      };
+    } catch (error) {
+      attempts.push({ path, error: explain(error) });
+    }
+  }
+  const why = attempts.map(({ path, error }) => `${path}: ${error}`).join('; ');
+  return fallBack(`Portable tier, because the addon did not load. ${why}.`, attempts);
+}
+
+const loaded = load();
+
+/** The binding in use. */
+export const native: NativeBinding = loaded.native;
+
+/** Which tier that is, and why. */
+export const status: NativeStatus = loaded.status;

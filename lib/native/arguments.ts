@@ -1,0 +1,65 @@
+/**
+ * Argument checks of the codec binding, the same for every tier. Scalars are checked, never coerced, so
+ * no caller's `valueOf` runs; byte inputs must be plain views that cannot move or change size.
+ */
+import { invalidArg } from '../errors.ts';
+import type { ZstdCompressOptions, ZstdDecompressOptions } from './contract.ts';
+
+/** Lowest and highest zstd level accepted. */
+export const zstdLevels = { min: -50, max: 19 } as const;
+
+/** Smallest and largest window log accepted as a limit. */
+const windowLogs = { min: 10, max: 27 } as const;
+
+/** Largest decoded size a single call may name, bytes. */
+const MAX_SIZE_BYTES = 0x7fff_ffff;
+
+/** Refuses what is not a Uint8Array over a fixed-length, attached, unshared ArrayBuffer. */
+export function checkBytes(path: string, bytes: unknown): asserts bytes is Uint8Array<ArrayBuffer> {
+  if (!(bytes instanceof Uint8Array)) invalidArg(path, 'a Uint8Array', bytes);
+  const buffer: ArrayBufferLike & { readonly resizable?: boolean } = bytes.buffer;
+  if (!(buffer instanceof ArrayBuffer)) invalidArg(path, 'backed by an unshared buffer', buffer);
+  if (buffer.resizable === true) invalidArg(path, 'backed by a fixed-length buffer', buffer);
+  if (buffer.byteLength === 0 && isDetached(buffer)) {
+    invalidArg(path, 'backed by an attached buffer', 'a detached buffer');
+  }
+}
+
+/** `ArrayBuffer.prototype.detached` is younger than Node 20; a view over a detached buffer throws. */
+function isDetached(buffer: ArrayBuffer): boolean {
+  try {
+    return new Uint8Array(buffer).length !== 0;
+  } catch {
+    return true;
+  }
+}
+
+function checkInteger(path: string, value: unknown, min: number, max: number): void {
+  if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
+    invalidArg(path, `an integer from ${min} to ${max}`, value);
+  }
+}
+
+/** Checks a CRC seed. */
+export function checkSeed(seed: unknown): void {
+  checkInteger('seed', seed, 0, 0xffff_ffff);
+}
+
+/** Reads and checks compression options once; later reads cannot differ. */
+export function readCompressOptions(options: ZstdCompressOptions): ZstdCompressOptions {
+  if (typeof options !== 'object' || options === null) invalidArg('options', 'an object', options);
+  const { level, prefix } = options;
+  checkInteger('options.level', level, zstdLevels.min, zstdLevels.max);
+  if (prefix !== undefined) checkBytes('options.prefix', prefix);
+  return { level, prefix };
+}
+
+/** Reads and checks decompression options once. */
+export function readDecompressOptions(options: ZstdDecompressOptions): ZstdDecompressOptions {
+  if (typeof options !== 'object' || options === null) invalidArg('options', 'an object', options);
+  const { sizeBytes, maxWindowLog, prefix } = options;
+  checkInteger('options.sizeBytes', sizeBytes, 0, MAX_SIZE_BYTES);
+  checkInteger('options.maxWindowLog', maxWindowLog, windowLogs.min, windowLogs.max);
+  if (prefix !== undefined) checkBytes('options.prefix', prefix);
+  return { sizeBytes, maxWindowLog, prefix };
+}

@@ -1,0 +1,166 @@
+/**
+ * The portable tier: the binding in TypeScript over `node:zlib`, for `--no-addons`, platforms without a
+ * binary, and `DWCP_NATIVE=off`. Same contract, same limits, same error codes; `abilities` says what this
+ * Node cannot do. zstd made here is plain: deltas against a prefix are read, not written.
+ */
+import { DwcpError } from '../errors.ts';
+import { checkBytes, checkSeed, readCompressOptions, readDecompressOptions } from './arguments.ts';
+import type {
+  CodecAbilities,
+  CodecBinding,
+  NativeBinding,
+  NativeStatus,
+  ZstdCompressOptions,
+  ZstdDecompressOptions,
+} from './contract.ts';
+import { crc32c } from './crc32c.ts';
+import { type NodeZstd, type NodeZstdProbe, probeNodeZstd, zstdParameter } from './node-zstd.ts';
+import { checkZstdFrame } from './zstd-frame.ts';
+
+/** First bytes of a trained dictionary; `node:zlib` would not take a prefix that starts so as raw. */
+const DICTIONARY_MAGIC = 0xec30a437;
+
+const lacking = (what: string): DwcpError =>
+  new DwcpError('ERR_DWCP_FRAME_CODEC', `The portable tier on this Node cannot ${what}.`);
+
+function codecError(cause: unknown): DwcpError {
+  if (cause instanceof DwcpError) return cause;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === 'ERR_BUFFER_TOO_LARGE') {
+    return new DwcpError('ERR_DWCP_OUTPUT_LIMIT', undefined, { cause });
+  }
+  if (code === 'ZSTD_error_frameParameter_windowTooLarge') {
+    return new DwcpError('ERR_DWCP_WINDOW_LIMIT', undefined, { cause });
+  }
+  return new DwcpError('ERR_DWCP_CODEC', `zstd refused the data: ${message}`, { cause });
+}
+
+type Task = (done: (error: Error | null, result: Buffer) => void) => void;
+
+function promised(task: Task, finish: (result: Buffer) => Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    task((error, result) => {
+      try {
+        if (error) throw error;
+        resolve(finish(result));
+      } catch (caught) {
+        reject(codecError(caught));
+      }
+    });
+  });
+}
+
+/** {@link CodecBinding} over `node:zlib`. The first use of zstd probes what this Node can do. */
+class PortableCodec implements CodecBinding {
+  #found: NodeZstdProbe | undefined;
+
+  get #probe(): NodeZstdProbe {
+    return (this.#found ??= probeNodeZstd());
+  }
+
+  get abilities(): CodecAbilities {
+    const { zstd, prefixDecode } = this.#probe;
+    return { zstd: zstd !== undefined, prefixEncode: false, prefixDecode, xxh3: false };
+  }
+
+  crc32c(bytes: Uint8Array, seed = 0): number {
+    checkBytes('bytes', bytes);
+    checkSeed(seed);
+    return crc32c(bytes, seed);
+  }
+
+  xxh3(bytes: Uint8Array): Buffer {
+    checkBytes('bytes', bytes);
+    throw lacking('compute XXH3');
+  }
+
+  async xxh3Async(bytes: Uint8Array): Promise<Buffer> {
+    return this.xxh3(bytes);
+  }
+
+  zstdCompress(bytes: Uint8Array, options: ZstdCompressOptions): Buffer {
+    const [zstd, settings] = this.#compression(bytes, options);
+    try {
+      return zstd.zstdCompressSync(bytes, settings);
+    } catch (error) {
+      throw codecError(error);
+    }
+  }
+
+  async zstdCompressAsync(bytes: Uint8Array, options: ZstdCompressOptions): Promise<Buffer> {
+    const [zstd, settings] = this.#compression(bytes, options);
+    return promised(
+      (done) => zstd.zstdCompress(bytes, settings, done),
+      (result) => result,
+    );
+  }
+
+  zstdDecompress(bytes: Uint8Array, options: ZstdDecompressOptions): Buffer {
+    const [zstd, settings, finish] = this.#decompression(bytes, options);
+    try {
+      return finish(zstd.zstdDecompressSync(bytes, settings));
+    } catch (error) {
+      throw codecError(error);
+    }
+  }
+
+  async zstdDecompressAsync(bytes: Uint8Array, options: ZstdDecompressOptions): Promise<Buffer> {
+    const [zstd, settings, finish] = this.#decompression(bytes, options);
+    return promised((done) => zstd.zstdDecompress(bytes, settings, done), finish);
+  }
+
+  #compression(bytes: Uint8Array, options: ZstdCompressOptions) {
+    checkBytes('bytes', bytes);
+    const { level, prefix } = readCompressOptions(options);
+    const { zstd } = this.#probe;
+    if (zstd === undefined) throw lacking('compress with zstd');
+    if (prefix !== undefined) throw lacking('make zstd frames against a prefix');
+    const params = { [zstdParameter.compressionLevel]: level };
+    return [zstd, { params, pledgedSrcSize: bytes.length }] as const;
+  }
+
+  #decompression(bytes: Uint8Array, options: ZstdDecompressOptions) {
+    checkBytes('bytes', bytes);
+    const limits = readDecompressOptions(options);
+    const { sizeBytes, maxWindowLog, prefix } = limits;
+    const { zstd, prefixDecode } = this.#probe;
+    if (zstd === undefined) throw lacking('decompress zstd');
+    if (prefix !== undefined && (!prefixDecode || looksTrained(prefix))) {
+      throw lacking('read zstd frames made against this prefix');
+    }
+    checkZstdFrame(bytes, limits);
+    const settings = {
+      params: { [zstdParameter.windowLogMax]: maxWindowLog },
+      maxOutputLength: Math.max(1, sizeBytes),
+      ...(prefix === undefined ? {} : { dictionary: prefix }),
+    };
+    const finish = (result: Buffer): Buffer => {
+      if (result.length === sizeBytes) return result;
+      throw new DwcpError(
+        'ERR_DWCP_CODEC',
+        `The frame decoded to ${result.length} bytes, ${sizeBytes} were expected.`,
+      );
+    };
+    return [zstd, settings, finish] as const satisfies readonly [NodeZstd, object, unknown];
+  }
+}
+
+function looksTrained(prefix: Uint8Array): boolean {
+  if (prefix.length < 8) return false;
+  return new DataView(prefix.buffer, prefix.byteOffset).getUint32(0, true) === DICTIONARY_MAGIC;
+}
+
+/** The portable binding. */
+export const native: NativeBinding = {
+  tier: 'portable',
+  codec: new PortableCodec(),
+  memoryBytes: () => 0,
+};
+
+/** Status of the portable tier; the addon loader gives its own reason and attempts. */
+export const status: NativeStatus = {
+  tier: 'portable',
+  reason: 'Node resolves #native without addons here (for example --no-addons).',
+  attempts: [],
+  zstdVersion: (process.versions as Readonly<Record<string, string | undefined>>)['zstd'],
+};

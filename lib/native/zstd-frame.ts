@@ -1,0 +1,95 @@
+/**
+ * Reads the outline of one zstd frame (RFC 8878 section 3.1.1) without decoding it, so that limits hold
+ * before anything is allocated. The C++ core makes the same checks in the same order.
+ */
+import { DwcpError } from '../errors.ts';
+import type { ZstdDecompressOptions } from './contract.ts';
+
+const MAGIC = 0xfd2fb528;
+const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
+const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const;
+
+interface FrameHeader {
+  /** Bytes of magic and header. */
+  readonly headerBytes: number;
+  /** Window the decoder needs, bytes. */
+  readonly windowBytes: number;
+  /** Decoded size the frame claims, if it says. */
+  readonly contentBytes: number | undefined;
+  readonly hasChecksum: boolean;
+}
+
+const corrupt = (what: string): DwcpError =>
+  new DwcpError('ERR_DWCP_CODEC', `The zstd frame is corrupt: ${what}.`);
+
+function readHeader(bytes: Uint8Array): FrameHeader {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 6) throw corrupt('truncated header');
+  if (view.getUint32(0, true) !== MAGIC) throw corrupt('wrong magic');
+  const descriptor = view.getUint8(4);
+  const singleSegment = (descriptor & 0x20) !== 0;
+  if ((descriptor & 0x08) !== 0) throw corrupt('reserved bit set');
+  const sizeCode = descriptor >>> 6;
+  const sizeBytes = sizeCode === 0 && singleSegment ? 1 : CONTENT_SIZE_BYTES[sizeCode]!;
+  const dictionaryIdBytes = DICTIONARY_ID_BYTES[descriptor & 3]!;
+  const windowAt = 5;
+  const sizeAt = windowAt + (singleSegment ? 0 : 1) + dictionaryIdBytes;
+  const headerBytes = sizeAt + sizeBytes;
+  if (bytes.length < headerBytes) throw corrupt('truncated header');
+  const contentBytes = readContentSize(view, sizeAt, sizeBytes);
+  const windowBytes = singleSegment ? contentBytes! : windowOf(view.getUint8(windowAt));
+  return { headerBytes, windowBytes, contentBytes, hasChecksum: (descriptor & 0x04) !== 0 };
+}
+
+function readContentSize(view: DataView, at: number, sizeBytes: number): number | undefined {
+  if (sizeBytes === 0) return undefined;
+  if (sizeBytes === 1) return view.getUint8(at);
+  if (sizeBytes === 2) return view.getUint16(at, true) + 256;
+  if (sizeBytes === 4) return view.getUint32(at, true);
+  return Number(view.getBigUint64(at, true));
+}
+
+function windowOf(descriptor: number): number {
+  const base = 2 ** (10 + (descriptor >>> 3));
+  return base + (base / 8) * (descriptor & 7);
+}
+
+/** Walks the block headers; the frame must end exactly where the bytes do. */
+function checkBlocks(bytes: Uint8Array, header: FrameHeader): void {
+  let at = header.headerBytes;
+  for (let last = false; !last; ) {
+    if (at + 3 > bytes.length) throw corrupt('truncated block');
+    const head = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16);
+    const kind = (head >>> 1) & 3;
+    if (kind === 3) throw corrupt('reserved block kind');
+    last = (head & 1) !== 0;
+    at += 3 + (kind === 1 ? 1 : head >>> 3);
+  }
+  at += header.hasChecksum ? 4 : 0;
+  if (at !== bytes.length) throw corrupt(at > bytes.length ? 'truncated' : 'trailing bytes');
+}
+
+/**
+ * Holds one frame against the limits of a decompression.
+ * @throws `ERR_DWCP_WINDOW_LIMIT`, `ERR_DWCP_OUTPUT_LIMIT`, `ERR_DWCP_CODEC`
+ */
+export function checkZstdFrame(bytes: Uint8Array, limits: ZstdDecompressOptions): void {
+  const header = readHeader(bytes);
+  const { sizeBytes, maxWindowLog } = limits;
+  if (header.windowBytes > 2 ** maxWindowLog) {
+    throw new DwcpError(
+      'ERR_DWCP_WINDOW_LIMIT',
+      `The frame needs a window of ${header.windowBytes} bytes, above 2^${maxWindowLog}.`,
+    );
+  }
+  if (header.contentBytes !== undefined && header.contentBytes > sizeBytes) {
+    throw new DwcpError(
+      'ERR_DWCP_OUTPUT_LIMIT',
+      `The frame claims ${header.contentBytes} bytes, more than the ${sizeBytes} expected.`,
+    );
+  }
+  if (header.contentBytes !== undefined && header.contentBytes < sizeBytes) {
+    throw corrupt(`claims ${header.contentBytes} bytes, fewer than the ${sizeBytes} expected`);
+  }
+  checkBlocks(bytes, header);
+}
