@@ -74,6 +74,8 @@ export interface CallLimits {
   readonly maxPayloadBytes: number;
   /** Deadline when the caller names none, ms. */
   readonly defaultDeadlineMs: number;
+  /** Services one node may serve, and a peer may announce. */
+  readonly maxServices: number;
 }
 
 /** All limits, by area. */
@@ -120,6 +122,7 @@ export const defaultLimits: Limits = {
     maxHandlersInFlight: 65_536,
     maxPayloadBytes: 4 * MiB,
     defaultDeadlineMs: 5_000,
+    maxServices: 1_024,
   },
 };
 

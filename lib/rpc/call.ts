@@ -1,0 +1,320 @@
+/**
+ * One call: attempts, retries, hedges, deadline and cancellation. First answer wins, losers are
+ * cancelled. The rules:
+ * - refused (not executed) or lost before it left: another endpoint, in the same turn;
+ * - lost afterwards: another endpoint if idempotent, otherwise the error goes to the caller;
+ * - late: the endpoint is judged; if silent, every idempotent call waiting on it gets a second attempt,
+ *   free of budget; if others were answered meanwhile it is a tail, hedged within the budget;
+ * - never the same endpoint twice in a call, until none is left and one comes back.
+ */
+import type { Budget, Lease } from '../balancing/index.ts';
+import type { Clock, Timer } from '../clock.ts';
+import { DwcpError, isDwcpError } from '../errors.ts';
+import type { Attempt, Outcome } from './attempt.ts';
+import type { Route, Waiter } from './route.ts';
+import { Refusal, type PayloadCodec, type RequestHeader } from './wire.ts';
+
+/** What a call is to do. */
+export interface CallSpec {
+  readonly service: string;
+  readonly payload: Uint8Array;
+  readonly codec: PayloadCodec;
+  readonly key: string | undefined;
+  readonly deadlineMs: number;
+  readonly idempotent: boolean;
+  readonly oneWay: boolean;
+  readonly signal: AbortSignal | undefined;
+  readonly exclude: readonly string[];
+}
+
+/** Counters the calls of a node share. */
+export interface CallCounters {
+  retried: number;
+  hedged: number;
+  hedgeWins: number;
+}
+
+/** What a call needs of its node. */
+export interface CallEnvironment {
+  readonly clock: Clock;
+  readonly route: Route;
+  readonly retryBudget: Budget;
+  readonly hedgeBudget: Budget;
+  readonly counters: CallCounters;
+  /** Starts an attempt. Throws when the endpoint takes none. */
+  start(
+    nodeId: string,
+    header: RequestHeader,
+    payload: Uint8Array,
+    done: (outcome: Outcome) => void,
+  ): Attempt;
+}
+
+/** How a call ended, for observers. */
+export interface CallResult {
+  readonly payload?: Uint8Array;
+  readonly error?: DwcpError;
+  readonly nodeId: string | undefined;
+  readonly attempts: number;
+  readonly hedged: boolean;
+}
+
+interface Try {
+  readonly lease: Lease;
+  readonly hedge: boolean;
+  attempt: Attempt | undefined;
+  timer: Timer | undefined;
+  late: boolean;
+  rescued: boolean;
+}
+
+/** How long a call waits for an endpoint to come, at most, ms. */
+const waitForEndpointMs = 1_000;
+/** A timer this late means our own loop stalled: read what arrived before judging the peer, ms. */
+const loopLagMs = 5;
+/** Silence after which even a call that cannot be hedged may be the trial of an endpoint, ms. */
+const blindTrialAfterMs = 1_000;
+/** Sending time granted to large requests before an answer counts as late. */
+const assumedBytesPerMs = 10_000;
+const maxAttempts = 16;
+
+const unbudgeted: ReadonlySet<Refusal> = new Set([Refusal.noService, Refusal.draining]);
+const hopeless: ReadonlySet<Refusal> = new Set([Refusal.tooLarge, Refusal.codec]);
+
+/** A call under way; create it, then `start()`. */
+export class Call implements Waiter {
+  readonly #spec: CallSpec;
+  readonly #env: CallEnvironment;
+  readonly #settle: (result: CallResult) => void;
+  readonly #deadlineAtMs: number;
+  readonly #tries = new Map<string, Try>();
+  #tried: Set<string>;
+  #attempts = 0;
+  #hedged = false;
+  #open = true;
+  #deadline: Timer | undefined;
+  #wait: Timer | undefined;
+  #lastError: DwcpError | undefined;
+
+  constructor(spec: CallSpec, env: CallEnvironment, settle: (result: CallResult) => void) {
+    this.#spec = spec;
+    this.#env = env;
+    this.#settle = settle;
+    this.#deadlineAtMs = env.clock.monotonic() + spec.deadlineMs;
+    this.#tried = new Set(spec.exclude);
+  }
+
+  start(): void {
+    const { signal, deadlineMs } = this.#spec;
+    if (signal?.aborted) return this.#onAbort();
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#deadline = this.#env.clock.setTimer(() => this.#onDeadline(), Math.ceil(deadlineMs));
+    if (!this.#launch(false)) this.#waitOrFail();
+  }
+
+  /** Ends the call with an error now. */
+  cancel(error: DwcpError): void {
+    this.#finish({ error });
+  }
+
+  rescue(nodeId: string): void {
+    const stuck = this.#tries.get(nodeId);
+    if (!stuck || stuck.rescued || !this.#open || !this.#spec.idempotent) return;
+    if (this.#hedge()) stuck.rescued = true;
+    else this.#env.route.waiting.add(this);
+  }
+
+  wake(): void {
+    if (!this.#open) return;
+    if (this.#tries.size === 0) {
+      this.#tried = new Set(this.#spec.exclude);
+      if (!this.#launch(false)) return;
+    } else if (!this.#hedge()) return;
+    this.#stopWaiting();
+  }
+
+  /** Starts an attempt on the best endpoint not tried yet; false when there is none. */
+  #launch(hedge: boolean): boolean {
+    const { idempotent, key } = this.#spec;
+    while (this.#attempts < maxAttempts) {
+      const lease = this.#env.route.picker.pick({
+        exclude: this.#tried,
+        key,
+        trialAfterMs: idempotent ? 0 : blindTrialAfterMs,
+      });
+      if (!lease) return false;
+      this.#attempts += 1;
+      this.#tried.add(lease.endpoint.id);
+      if (this.#begin(lease, hedge)) return true;
+    }
+    return false;
+  }
+
+  #begin(lease: Lease, hedge: boolean): boolean {
+    const { clock, route } = this.#env;
+    const nodeId = lease.endpoint.id;
+    const entry: Try = {
+      lease, hedge, attempt: undefined, timer: undefined, late: false, rescued: false,
+    };
+    try {
+      entry.attempt = this.#env.start(nodeId, this.#header(), this.#spec.payload, (outcome) =>
+        this.#onOutcome(nodeId, entry, outcome),
+      );
+    } catch (error) {
+      lease.fail();
+      this.#lastError = asError(error);
+      return false;
+    }
+    this.#tries.set(nodeId, entry);
+    route.enter(nodeId, this);
+    const delayMs = lease.hedgeDelayMs + this.#spec.payload.length / assumedBytesPerMs;
+    this.#armLate(nodeId, entry, delayMs, clock.monotonic() + delayMs);
+    return true;
+  }
+
+  #header(): RequestHeader {
+    const { service, codec, idempotent, oneWay, key } = this.#spec;
+    const leftMs = Math.ceil(this.#deadlineAtMs - this.#env.clock.monotonic());
+    return { service, codec, idempotent, oneWay, key, deadlineMs: Math.max(1, leftMs) };
+  }
+
+  #armLate(nodeId: string, entry: Try, delayMs: number, dueMs: number): void {
+    entry.timer = this.#env.clock.setTimer(() => {
+      const nowMs = this.#env.clock.monotonic();
+      if (nowMs - dueMs > loopLagMs) this.#armLate(nodeId, entry, 1, nowMs + 1);
+      else this.#onLate(nodeId, entry);
+    }, Math.ceil(delayMs));
+  }
+
+  #onLate(nodeId: string, entry: Try): void {
+    entry.late = true;
+    if (entry.lease.late()) return this.#env.route.silent(nodeId);
+    if (!this.#spec.idempotent || entry.rescued) return;
+    if (this.#env.hedgeBudget.withdraw(this.#env.clock.monotonic())) entry.rescued = this.#hedge();
+  }
+
+  #hedge(): boolean {
+    if (!this.#launch(true)) return false;
+    this.#hedged = true;
+    this.#env.counters.hedged += 1;
+    return true;
+  }
+
+  #onOutcome(nodeId: string, entry: Try, outcome: Outcome): void {
+    if (!this.#open) return;
+    entry.timer?.cancel();
+    this.#tries.delete(nodeId);
+    this.#env.route.leave(nodeId, this);
+    const tookMs = this.#env.clock.monotonic() - entry.lease.startMs;
+    if (outcome.type === 'lost') return this.#onLost(entry, outcome.error, outcome.sent);
+    entry.lease.done(outcome.type === 'ok', tookMs);
+    if (outcome.type === 'refused') return this.#onRefused(nodeId, outcome.reason);
+    if (entry.hedge) this.#env.counters.hedgeWins += 1;
+    if (outcome.type === 'ok') return this.#finish({ payload: outcome.payload }, nodeId);
+    this.#finish({ error: this.#remoteError(nodeId, outcome.code, outcome.text) }, nodeId);
+  }
+
+  #onLost(entry: Try, error: DwcpError, sent: boolean): void {
+    entry.lease.fail();
+    this.#lastError = error;
+    if (sent && !this.#spec.idempotent) return this.#finish({ error }, entry.lease.endpoint.id);
+    // A lost link moves each of its calls once, however many; only resets draw on the budget.
+    this.#retry(isDwcpError(error, 'ERR_DWCP_LINK_DOWN') || !sent);
+  }
+
+  #onRefused(nodeId: string, reason: Refusal): void {
+    this.#lastError = refusalError(reason, this.#spec.service, nodeId);
+    if (hopeless.has(reason)) return this.#finish({ error: this.#lastError }, nodeId);
+    this.#retry(unbudgeted.has(reason));
+  }
+
+  #retry(free: boolean): void {
+    const { retryBudget, counters, clock } = this.#env;
+    if (free || retryBudget.withdraw(clock.monotonic())) {
+      if (this.#launch(false)) {
+        counters.retried += 1;
+        return;
+      }
+    }
+    if (this.#tries.size === 0) this.#waitOrFail();
+  }
+
+  /** No endpoint is left: wait for one if links may come back, else report the last error. */
+  #waitOrFail(): void {
+    const error = this.#lastError;
+    const goneForNow = error === undefined || error.code === 'ERR_DWCP_LINK_DOWN';
+    const unserved = isDwcpError(error, 'ERR_DWCP_NO_ENDPOINT');
+    if (!goneForNow && !unserved) return this.#finish({ error: error as DwcpError });
+    this.#env.route.waiting.add(this);
+    this.#wait ??= this.#env.clock.setTimer(() => {
+      const cause = this.#lastError;
+      const message = `no live node serves ${this.#spec.service}`;
+      this.#finish({ error: new DwcpError('ERR_DWCP_NO_ENDPOINT', message, { cause }) });
+    }, waitForEndpointMs);
+  }
+
+  #stopWaiting(): void {
+    this.#env.route.waiting.delete(this);
+    this.#wait?.cancel();
+    this.#wait = undefined;
+  }
+
+  readonly #onAbort = (): void => {
+    const cause = this.#spec.signal?.reason;
+    this.#finish({ error: new DwcpError('ERR_DWCP_ABORTED', undefined, { cause }) });
+  };
+
+  #onDeadline(): void {
+    const { service, deadlineMs } = this.#spec;
+    const message = `${service} was not answered within ${deadlineMs} ms`;
+    this.#finish({
+      error: new DwcpError('ERR_DWCP_DEADLINE', message, {
+        cause: this.#lastError,
+        detail: { service, deadlineMs, triedNodes: [...this.#tried] },
+      }),
+    });
+  }
+
+  #finish(result: Pick<CallResult, 'payload' | 'error'>, nodeId?: string): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#deadline?.cancel();
+    this.#stopWaiting();
+    this.#spec.signal?.removeEventListener('abort', this.#onAbort);
+    for (const [id, entry] of this.#tries) {
+      entry.timer?.cancel();
+      this.#env.route.leave(id, this);
+      if (entry.late && isDwcpError(result.error, 'ERR_DWCP_DEADLINE')) entry.lease.fail();
+      else entry.lease.abandon();
+      entry.attempt?.cancel();
+    }
+    this.#tries.clear();
+    this.#settle({ ...result, nodeId, attempts: this.#attempts, hedged: this.#hedged });
+  }
+
+  #remoteError(nodeId: string, code: string, text: string): DwcpError {
+    const { service } = this.#spec;
+    return new DwcpError('ERR_DWCP_REMOTE', text, { detail: { code, message: text, nodeId, service } });
+  }
+}
+
+function asError(error: unknown): DwcpError {
+  if (error instanceof DwcpError) return error;
+  return new DwcpError('ERR_DWCP_LINK_DOWN', undefined, { cause: error });
+}
+
+function refusalError(reason: Refusal, service: string, nodeId: string): DwcpError {
+  const detail = { service, nodeId };
+  switch (reason) {
+    case Refusal.overLimit:
+      return new DwcpError('ERR_DWCP_LIMIT', `${nodeId} is at maxHandlersInFlight`, { detail });
+    case Refusal.unauthorized:
+      return new DwcpError('ERR_DWCP_UNAUTHORIZED', `${nodeId} refused a call of ${service}`, { detail });
+    case Refusal.tooLarge:
+      return new DwcpError('ERR_DWCP_LIMIT', `${nodeId} takes no payload that large`, { detail });
+    case Refusal.codec:
+      return new DwcpError('ERR_DWCP_INVALID_ARG', `${service} reads another payload codec`, { detail });
+    default:
+      return new DwcpError('ERR_DWCP_NO_ENDPOINT', `${nodeId} does not serve ${service} now`, { detail });
+  }
+}
