@@ -97,7 +97,9 @@ export class EndpointRecord {
     let service = Math.max(latency - rtt, 0.02);
     if (Math.abs(service / poolServiceMs - 1) <= 0.25) service = poolServiceMs;
     const success = this.success(nowMs);
-    return (rtt + service * (this.leases.size + 1)) / (success * success) + this.#overdue(nowMs, latency);
+    return (
+      (rtt + service * (this.leases.size + 1)) / (success * success) + this.#overdue(nowMs, latency)
+    );
   }
 
   /** An answer came: good (feeds latency) or a failure (feeds success only). */

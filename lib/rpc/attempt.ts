@@ -11,7 +11,8 @@ import type { NodeRef } from './types.ts';
 import { decodeMessage, encodeRequestHeader, type RequestHeader, type WireLimits } from './wire.ts';
 
 /** How an attempt ended. */
-export type Outcome = Reply | { readonly type: 'lost'; readonly error: DwcpError; readonly sent: boolean };
+export type Outcome =
+  Reply | { readonly type: 'lost'; readonly error: DwcpError; readonly sent: boolean };
 
 /** An attempt under way. */
 export interface Attempt {

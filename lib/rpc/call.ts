@@ -154,7 +154,12 @@ export class Call implements Waiter {
     const { clock, route } = this.#env;
     const nodeId = lease.endpoint.id;
     const entry: Try = {
-      lease, hedge, attempt: undefined, timer: undefined, late: false, rescued: false,
+      lease,
+      hedge,
+      attempt: undefined,
+      timer: undefined,
+      late: false,
+      rescued: false,
     };
     try {
       entry.attempt = this.#env.start(nodeId, this.#header(), this.#spec.payload, (outcome) =>
@@ -294,7 +299,9 @@ export class Call implements Waiter {
 
   #remoteError(nodeId: string, code: string, text: string): DwcpError {
     const { service } = this.#spec;
-    return new DwcpError('ERR_DWCP_REMOTE', text, { detail: { code, message: text, nodeId, service } });
+    return new DwcpError('ERR_DWCP_REMOTE', text, {
+      detail: { code, message: text, nodeId, service },
+    });
   }
 }
 
@@ -309,12 +316,18 @@ function refusalError(reason: Refusal, service: string, nodeId: string): DwcpErr
     case Refusal.overLimit:
       return new DwcpError('ERR_DWCP_LIMIT', `${nodeId} is at maxHandlersInFlight`, { detail });
     case Refusal.unauthorized:
-      return new DwcpError('ERR_DWCP_UNAUTHORIZED', `${nodeId} refused a call of ${service}`, { detail });
+      return new DwcpError('ERR_DWCP_UNAUTHORIZED', `${nodeId} refused a call of ${service}`, {
+        detail,
+      });
     case Refusal.tooLarge:
       return new DwcpError('ERR_DWCP_LIMIT', `${nodeId} takes no payload that large`, { detail });
     case Refusal.codec:
-      return new DwcpError('ERR_DWCP_INVALID_ARG', `${service} reads another payload codec`, { detail });
+      return new DwcpError('ERR_DWCP_INVALID_ARG', `${service} reads another payload codec`, {
+        detail,
+      });
     default:
-      return new DwcpError('ERR_DWCP_NO_ENDPOINT', `${nodeId} does not serve ${service} now`, { detail });
+      return new DwcpError('ERR_DWCP_NO_ENDPOINT', `${nodeId} does not serve ${service} now`, {
+        detail,
+      });
   }
 }

@@ -96,11 +96,7 @@ class NodeRpc implements Rpc {
     options.links.handle(Channel.rpc, (link, stream) => serveStream(link, stream, inbound));
   }
 
-  handle(
-    service: string,
-    fn: BytesHandler | JsonHandler,
-    options: HandleOptions = {},
-  ): () => void {
+  handle(service: string, fn: BytesHandler | JsonHandler, options: HandleOptions = {}): () => void {
     this.#assertOpen();
     checkServiceName(service);
     this.#server.handle(service, fn, codecId(options.codec));
@@ -252,7 +248,14 @@ class NodeRpc implements Rpc {
       this.#latencyMs.record(durationMs);
     }
     if (callChannel.hasSubscribers) {
-      const event: RpcCallEvent = { service: spec.service, nodeId, durationMs, attempts, hedged, error };
+      const event: RpcCallEvent = {
+        service: spec.service,
+        nodeId,
+        durationMs,
+        attempts,
+        hedged,
+        error,
+      };
       callChannel.publish(event);
     }
     if (this.#calls.size === 0) this.#idle?.();

@@ -107,7 +107,11 @@ export interface ServiceStats {
 /** Calls and handlers of one node. */
 export interface Rpc {
   /** Serves `service`; returns the function that stops it. @throws ERR_DWCP_INVALID_ARG, ERR_DWCP_LIMIT */
-  handle(service: string, fn: BytesHandler, options?: { readonly codec?: 'bytes' | undefined }): () => void;
+  handle(
+    service: string,
+    fn: BytesHandler,
+    options?: { readonly codec?: 'bytes' | undefined },
+  ): () => void;
   handle(service: string, fn: JsonHandler, options: { readonly codec: 'json' }): () => void;
   /**
    * Calls the nearest healthy node that serves `service`. The payload is borrowed until the promise settles.
@@ -119,7 +123,11 @@ export interface Rpc {
     payload: Uint8Array,
     options?: CallOptions & { readonly codec?: 'bytes' | undefined },
   ): Promise<Buffer>;
-  call(service: string, payload: unknown, options: CallOptions & { readonly codec: 'json' }): Promise<unknown>;
+  call(
+    service: string,
+    payload: unknown,
+    options: CallOptions & { readonly codec: 'json' },
+  ): Promise<unknown>;
   /** Node ids that serve `service` now, this node included. */
   serving(service: string): string[];
   stats(): RpcStats;

@@ -143,7 +143,10 @@ export function decodeMessage(bytes: Buffer, limits: WireLimits): Message {
 function readRequest(reader: Reader, limits: WireLimits): Message {
   const flags = reader.u8();
   if ((flags & ~knownFlags) !== 0) {
-    throw new DwcpError('ERR_DWCP_FRAME_FLAGS', `rpc request has reserved flags 0x${flags.toString(16)}`);
+    throw new DwcpError(
+      'ERR_DWCP_FRAME_FLAGS',
+      `rpc request has reserved flags 0x${flags.toString(16)}`,
+    );
   }
   const codec = reader.u8();
   if (codec !== PayloadCodec.bytes && codec !== PayloadCodec.json) {
@@ -199,9 +202,13 @@ function readRefused(reader: Reader): Message {
 function readAnnounce(reader: Reader, limits: WireLimits): Message {
   const count = reader.u16();
   if (count > limits.maxServices) {
-    throw new DwcpError('ERR_DWCP_LIMIT', `${count} announced services pass maxServices ${limits.maxServices}`, {
-      detail: { limit: 'maxServices' },
-    });
+    throw new DwcpError(
+      'ERR_DWCP_LIMIT',
+      `${count} announced services pass maxServices ${limits.maxServices}`,
+      {
+        detail: { limit: 'maxServices' },
+      },
+    );
   }
   const services: string[] = [];
   let previous: Buffer | undefined;
