@@ -7,7 +7,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-/** Modules in dependency order. */
+/** Sources, in the order they are joined. */
+const styles = ['base.css', 'map.css', 'panels.css'];
 const scripts = ['dom.js', 'topology.js', 'bytes.js', 'charts.js', 'panels.js', 'main.js'];
 
 /** The page and the policy that belongs to it. */
@@ -28,22 +29,28 @@ function hashOf(text: string): string {
   return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 }
 
-/** A module's body without its imports and with its exports as plain declarations. */
-function bodyOf(module: string): string {
-  return module.replace(/^import [^;]*;\n/gm, '').replace(/^export /gm, '');
+async function joined(names: readonly string[]): Promise<string> {
+  const texts = await Promise.all(names.map((name) => readFile(sourcePath(name), 'utf8')));
+  return texts.join('\n');
+}
+
+/** Modules without their imports and with their exports as plain declarations. */
+function bodyOf(modules: string): string {
+  return modules.replace(/^import [^;]*;\n/gm, '').replace(/^export /gm, '');
 }
 
 /** Reads the sources and joins them. Rejects when the package is incomplete. */
 export async function assemblePage(): Promise<AssembledPage> {
-  const [shell, style, ...modules] = await Promise.all(
-    ['index.html', 'style.css', ...scripts].map((name) => readFile(sourcePath(name), 'utf8')),
-  );
-  const script = `'use strict';\n${modules.map(bodyOf).join('\n')}`;
-  const html = shell!.replace('{{style}}', () => style!).replace('{{script}}', () => script);
+  const [shell, style, script] = await Promise.all([
+    readFile(sourcePath('index.html'), 'utf8'),
+    joined(styles),
+    joined(scripts).then((modules) => `'use strict';\n${bodyOf(modules)}`),
+  ]);
+  const html = shell.replace('{{style}}', () => style).replace('{{script}}', () => script);
   const policy = [
     "default-src 'none'",
     `script-src ${hashOf(script)}`,
-    `style-src ${hashOf(style!)}`,
+    `style-src ${hashOf(style)}`,
     "connect-src 'self'",
     'img-src data:',
     "base-uri 'none'",

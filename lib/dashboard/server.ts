@@ -164,10 +164,20 @@ class Page implements PageServer {
       return this.#send(response, 403, 'text/plain', 'Only the page itself may do this.');
     }
     if (!same(token, this.#token)) {
-      return this.#send(response, 403, 'text/plain', 'The page is older than this server: reload it.');
+      return this.#send(
+        response,
+        403,
+        'text/plain',
+        'The page is older than this server: reload it.',
+      );
     }
     if (this.#source.act === undefined) {
-      return this.#send(response, 409, 'text/plain', 'This server only watches; it has no buttons.');
+      return this.#send(
+        response,
+        409,
+        'text/plain',
+        'This server only watches; it has no buttons.',
+      );
     }
     const { action, target } = JSON.parse(await readBody(request)) as Record<string, unknown>;
     const known = actions.find((name) => name === action);

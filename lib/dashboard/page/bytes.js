@@ -10,7 +10,8 @@ function share(bytes, topBytes) {
 
 function scaleMarks(topBytes) {
   const marks = [];
-  for (let at = floorBytes; at <= topBytes; at *= 10) marks.push(html('span', {}, bytesText(at).replace(/\.0+ /, ' ')));
+  for (let at = floorBytes; at <= topBytes; at *= 10)
+    marks.push(html('span', {}, bytesText(at).replace(/\.0+ /, ' ')));
   return marks;
 }
 

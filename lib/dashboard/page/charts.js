@@ -48,7 +48,9 @@ function freshRow(region, top, y, left, width) {
 function drawFresh(box, regions) {
   const { width, height } = box.getBoundingClientRect();
   if (!regions.some((region) => region.count > 0)) {
-    return box.replaceChildren(html('p', { class: 'empty' }, 'No update has arrived anywhere yet.'));
+    return box.replaceChildren(
+      html('p', { class: 'empty' }, 'No update has arrived anywhere yet.'),
+    );
   }
   const marks = regions.flatMap((region) => [
     ...region.samplesMs,
@@ -93,11 +95,20 @@ function callMarks(calls, from, to, x, width, height) {
     const room = mark.text.length * 6.6 + 10;
     const flip = at + room > width;
     const start = flip ? at - room : at;
-    const row = Math.max(0, ends.findIndex((end) => end < start));
+    const row = Math.max(
+      0,
+      ends.findIndex((end) => end < start),
+    );
     ends[row] = start + room;
     const kind = { 'data-kind': mark.kind };
     parts.push(line(at, 14 * row, at, height - 20, 'event-line', kind));
-    const words = text(flip ? at - 5 : at + 5, 11 + 14 * row, 'event-text', mark.text, flip ? 'end' : 'start');
+    const words = text(
+      flip ? at - 5 : at + 5,
+      11 + 14 * row,
+      'event-text',
+      mark.text,
+      flip ? 'end' : 'start',
+    );
     words.dataset.kind = mark.kind;
     parts.push(words);
   }
@@ -114,7 +125,8 @@ function drawCalls(box, calls) {
   const from = Math.min(buckets[0][0], to - 5000);
   const [top, bottom] = [44, height - 22];
   const x = (ms) => 44 + ((ms - from) / (to - from)) * (width - 44);
-  const y = (ms) => bottom - (Math.log10(Math.max(0.7, Math.min(1400, ms)) / 0.7) / 3.3) * (bottom - top);
+  const y = (ms) =>
+    bottom - (Math.log10(Math.max(0.7, Math.min(1400, ms)) / 0.7) / 3.3) * (bottom - top);
   const parts = callAxes(calls, width, height, y);
   let path = '';
   let lastMs = -Infinity;
@@ -124,11 +136,15 @@ function drawCalls(box, calls) {
       lastMs = tMs;
       parts.push(svg('circle', { class: 'worst', cx: x(tMs), cy: y(worst), r: 2.2 }));
     }
-    if (failed > 0) parts.push(svg('rect', { class: 'failed', x: x(tMs) - 2, y: top - 8, width: 4, height: 8 }));
+    if (failed > 0)
+      parts.push(svg('rect', { class: 'failed', x: x(tMs) - 2, y: top - 8, width: 4, height: 8 }));
   }
   parts.push(svg('path', { class: 'p50', d: path }));
   parts.push(...callMarks(calls, from, to, x, width, height));
-  parts.push(text(44, height - 3, 'tick', `${msText(to - from)} ago`), text(width, height - 3, 'tick', 'latest', 'end'));
+  parts.push(
+    text(44, height - 3, 'tick', `${msText(to - from)} ago`),
+    text(width, height - 3, 'tick', 'latest', 'end'),
+  );
   const label = `Call latency: ${calls.total} calls, ${calls.failed} failed`;
   box.replaceChildren(svg('svg', { role: 'img', 'aria-label': label }, ...parts));
 }

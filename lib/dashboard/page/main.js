@@ -36,7 +36,11 @@ async function act(action) {
   const body = JSON.stringify({ action, target: action === 'partition' ? node.region : node.id });
   setText(byId('said'), '…');
   try {
-    const answer = await fetch('/act', { method: 'POST', headers: { 'x-dwcp-token': token }, body });
+    const answer = await fetch('/act', {
+      method: 'POST',
+      headers: { 'x-dwcp-token': token },
+      body,
+    });
     setText(byId('said'), await answer.text());
   } catch {
     setText(byId('said'), 'The server did not answer.');

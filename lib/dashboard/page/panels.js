@@ -31,7 +31,12 @@ function actCard(act) {
 
 function held(value, lost) {
   const where = html('em', {}, lost ? `${value.region}, in the audit record` : value.region);
-  return html('div', { class: 'held', 'data-lost': lost ? '1' : '0' }, html('span', {}, value.text), where);
+  return html(
+    'div',
+    { class: 'held', 'data-lost': lost ? '1' : '0' },
+    html('span', {}, value.text),
+    where,
+  );
 }
 
 function conflictRow(conflict) {
@@ -70,5 +75,5 @@ export function drawPanels(state) {
       ? conflicts.map(conflictRow)
       : [html('p', { class: 'empty' }, 'No key has been written on both sides yet.')],
   );
-  whenChanged('events', state.events, (events) => [...events].reverse().map(eventLine));
+  whenChanged('events', state.events, (events) => events.toReversed().map(eventLine));
 }

@@ -28,7 +28,11 @@ function place(state, width, height) {
     spots.set(region, { x, y, ...hull });
     const here = state.nodes.filter((node) => node.region === region);
     here.forEach((node, i) => {
-      nodes.set(node.id, { x: x + (i - (here.length - 1) / 2) * (narrow ? 56 : 72), y: y + 2, region });
+      nodes.set(node.id, {
+        x: x + (i - (here.length - 1) / 2) * (narrow ? 56 : 72),
+        y: y + 2,
+        region,
+      });
     });
   });
   const middle = { x: width / 2, y: height / 2 };
@@ -184,7 +188,10 @@ export class Topology {
     mark.dataset.node = node.id;
     mark.dataset.chosen = node.id === this.chosen ? '1' : '0';
     const word = node.state === 'alive' ? (node.role ?? '') : node.state;
-    mark.setAttribute('aria-label', `${node.id}: ${node.state}${node.role ? `, ${node.role}` : ''}`);
+    mark.setAttribute(
+      'aria-label',
+      `${node.id}: ${node.state}${node.role ? `, ${node.role}` : ''}`,
+    );
     setText(mark.querySelector('.name'), node.id);
     setText(mark.querySelector('.role'), word);
   }
