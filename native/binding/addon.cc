@@ -1,0 +1,20 @@
+// Entry point of the addon: one Instance per environment (main thread or worker), freed with it.
+#include <napi.h>
+
+#include "binding/codec_binding.h"
+
+namespace {
+
+/// Changes with any change of the exports; lib/native/addon-codec.ts expects the same number.
+constexpr double kContract = 1;
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new dwcp::binding::Instance);
+  exports["contract"] = Napi::Number::New(env, kContract);
+  dwcp::binding::export_codec(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(dwcp, init)

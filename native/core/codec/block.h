@@ -1,0 +1,53 @@
+// A growable-once piece of malloc memory: room for the worst case is reserved untouched, then cut
+// to what was used. malloc rather than new: reserved pages cost nothing until written, and realloc
+// returns the rest.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+#include <utility>
+
+namespace dwcp::codec {
+
+class Block {
+ public:
+  Block() = default;
+  Block(Block&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  Block& operator=(Block&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~Block() { std::free(data_); }
+
+  /// A block of `size` bytes of unspecified content; empty when memory is short.
+  static Block reserve(size_t size) {
+    Block block;
+    block.data_ = static_cast<uint8_t*>(std::malloc(size == 0 ? 1 : size));
+    block.size_ = block.data_ == nullptr ? 0 : size;
+    return block;
+  }
+
+  /// Gives back everything behind the first `size` bytes.
+  void shrink(size_t size) {
+    void* smaller = std::realloc(data_, size == 0 ? 1 : size);
+    if (smaller != nullptr) data_ = static_cast<uint8_t*>(smaller);
+    size_ = size;
+  }
+
+  bool valid() const { return data_ != nullptr; }
+  std::span<uint8_t> bytes() const { return {data_, size_}; }
+  /// Hands the memory to the caller, who frees it with `std::free`.
+  uint8_t* release() {
+    size_ = 0;
+    return std::exchange(data_, nullptr);
+  }
+
+ private:
+  uint8_t* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace dwcp::codec

@@ -1,0 +1,48 @@
+// zstd (RFC 8878) with and without a prefix. One call makes or reads exactly one frame. Limits are
+// held against the frame's own header before any output exists. Spans are borrowed for the call.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "core/codec/block.h"
+#include "core/codec/context_pool.h"
+#include "core/error_code.h"
+
+namespace dwcp::codec {
+
+inline constexpr int kMinLevel = -50;
+inline constexpr int kMaxLevel = 19;
+inline constexpr int kMinWindowLog = 10;
+inline constexpr int kMaxWindowLog = 27;
+
+struct CompressOptions {
+  int level = 3;
+  /// Raw bytes the frame may refer to; long-distance matching is on when there are any.
+  std::span<const uint8_t> prefix;
+};
+
+struct DecompressOptions {
+  /// Exact decoded size.
+  size_t size_bytes = 0;
+  /// Largest window accepted, log2 bytes.
+  int max_window_log = kMaxWindowLog;
+  std::span<const uint8_t> prefix;
+};
+
+/// Compresses `source` into one frame with its content size and without a checksum.
+Status compress(ContextPool& pool, std::span<const uint8_t> source, const CompressOptions& options,
+                Block& frame);
+
+/// Holds `frame` against the limits without decoding it; `decompress` does this first, too.
+Status check_frame(std::span<const uint8_t> frame, const DecompressOptions& options);
+
+/// Decodes `frame` into `target`, which must have `options.size_bytes`. After a failure its content
+/// is undefined.
+Status decompress(ContextPool& pool, std::span<const uint8_t> frame,
+                  const DecompressOptions& options, std::span<uint8_t> target);
+
+/// Version of the zstd compiled in, as in `1.5.7`.
+const char* zstd_version();
+
+}  // namespace dwcp::codec
