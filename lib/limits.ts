@@ -8,13 +8,15 @@ export interface LinkLimits {
   readonly maxFramePayloadBytes: number;
   /** Largest message assembled from frames, bytes. */
   readonly maxMessageBytes: number;
+  /** Bytes of unfinished and unhandled messages one connection holds before it withholds credit. */
+  readonly maxAssemblyBytes: number;
   /** Streams the peer may have open at once on one connection. */
   readonly maxStreams: number;
   /** Byte credit of a new stream. */
   readonly initialCreditBytes: number;
   /** Largest byte credit a stream grows to. */
   readonly maxCreditBytes: number;
-  /** Unsent bytes one connection may hold before `send` waits. */
+  /** Unsent bytes one connection may hold; a `send` beyond it is refused with ERR_DWCP_LIMIT. */
   readonly maxSendQueueBytes: number;
   /** Bytes handed to the pipe before it must report writable again; small, so priorities work. */
   readonly pipeHighWaterBytes: number;
@@ -94,6 +96,7 @@ export const defaultLimits: Limits = {
   link: {
     maxFramePayloadBytes: 64 * KiB,
     maxMessageBytes: 72 * MiB,
+    maxAssemblyBytes: 128 * MiB,
     maxStreams: 65_536,
     initialCreditBytes: 256 * KiB,
     maxCreditBytes: 16 * MiB,

@@ -31,6 +31,8 @@ export const FrameFlag = {
   open: 0x02,
   /** The sender sends no further message on this stream (half-close). */
   fin: 0x04,
+  /** Number of this data frame on its stream and direction, modulo 4; shows a lost or moved frame. */
+  sequenceMask: 0x18,
 } as const;
 
 /** Priority classes, most urgent first. */
@@ -49,7 +51,7 @@ export interface Frame {
   readonly payload: Uint8Array;
 }
 
-/** A frame to send; the payload may come in pieces, and is borrowed until it was written. */
+/** A frame to send; the payload may come in pieces, and is borrowed until `send` returns. */
 export interface OutgoingFrame extends Omit<Frame, 'payload'> {
   readonly payload: readonly Uint8Array[];
 }

@@ -1,0 +1,537 @@
+/**
+ * Streams over one `FramePipe`: the one implementation that runs over sockets and in simulations.
+ * The connection owns the pipe. Control frames leave first, then data by class (send-scheduler.ts); at
+ * most `pipeHighWaterBytes` are in the pipe, so an urgent frame overtakes what still waits here.
+ * A peer's mistake ends its stream; one that breaks framing or the handshake ends the link.
+ */
+import type { Clock, Timer } from '../clock.ts';
+import { DwcpError, type ErrorCode } from '../errors.ts';
+import { defaultLimits, type LinkLimits } from '../limits.ts';
+import { ConnectionStream, type StreamHost } from './connection-stream.ts';
+import { checkKindAndFlags, headerSizeBytes, payloadSizeBytes } from './envelope.ts';
+import {
+  type Frame,
+  FrameFlag,
+  FrameKind,
+  type FramePipe,
+  type OutgoingFrame,
+  type PipeStats,
+  Priority,
+} from './frame-pipe.ts';
+import { Inbound, type InboundContext } from './inbound.ts';
+import { InboundBudget } from './inbound-budget.ts';
+import { type OutMessage, Outbound, priorityOf } from './outbound.ts';
+import { PingProbe } from './ping-probe.ts';
+import { decodeReset, encodeReset } from './reset-codes.ts';
+import { SendScheduler } from './send-scheduler.ts';
+import type { Stream } from './stream.ts';
+import { StreamTable } from './stream-table.ts';
+
+/** Credit of a new stream unless the peer announces another: part of the wire format. */
+const wireInitialCreditBytes = 256 * 1024;
+/** Control frames that may wait; a peer that provokes more without reading is cut off. */
+const maxControlFrames = 65_536;
+/** With less room than this in the pipe, a data frame waits rather than being cut small. */
+const minRoomBytes = 4096;
+
+/** Options of {@link Connection}. */
+export interface ConnectionOptions {
+  readonly pipe: FramePipe;
+  /** The dialer opens odd stream ids, the acceptor even ones. */
+  readonly role: 'dialer' | 'acceptor';
+  readonly clock: Clock;
+  readonly limits?: Partial<LinkLimits> | undefined;
+  /** The peer opened a stream; set its handlers before returning. */
+  readonly onStream: (stream: Stream) => void;
+  /** The link is gone; called once, after the streams' own `onClose`. */
+  readonly onClose?: ((error: DwcpError | undefined) => void) | undefined;
+  /**
+   * When given, the peer's first frame must be a hello, in `handshakeTimeoutMs`; streams that follow
+   * it are announced after this returns. The payload is a copy.
+   */
+  readonly onHello?: ((payload: Buffer) => void) | undefined;
+  /** The peer will open nothing new and wants no new streams. */
+  readonly onGoaway?: (() => void) | undefined;
+}
+
+/** Numbers of a connection. */
+export interface ConnectionStats extends PipeStats {
+  readonly rttMs: number | undefined;
+  /** Streams open now. */
+  readonly streams: number;
+  readonly streamsOpened: number;
+  readonly streamsAccepted: number;
+  /** Bytes of messages not handed to the pipe yet. */
+  readonly sendQueueBytes: number;
+  /** Bytes received and not handled yet. */
+  readonly inboundBytes: number;
+  /** Frames for streams that were over already. */
+  readonly strayFrames: number;
+  /** What the peer did wrong, by code. */
+  readonly violations: Readonly<Partial<Record<ErrorCode, number>>>;
+}
+
+/**
+ * A connection of streams.
+ * @example
+ * const connection = new Connection({ pipe, role: 'dialer', clock: systemClock, onStream });
+ * const stream = connection.open(1);
+ * await stream.send(Buffer.from('hi'), { end: true });
+ */
+export class Connection implements StreamHost {
+  readonly limits: LinkLimits;
+  readonly pipe: FramePipe;
+  readonly #options: ConnectionOptions;
+  readonly #clock: Clock;
+  readonly #scheduler = new SendScheduler();
+  readonly #budget: InboundBudget;
+  readonly #inboundContext: InboundContext;
+  readonly #streams: StreamTable;
+  readonly #probe = new PingProbe();
+  readonly #violations: Partial<Record<ErrorCode, number>> = {};
+  #control: OutgoingFrame[] = [];
+  #handed: OutMessage[] = [];
+  #peerCreditBytes = wireInitialCreditBytes;
+  #sendQueueBytes = 0;
+  #pumpDue = false;
+  #writable = true;
+  #state: 'open' | 'closing' | 'closed' = 'open';
+  #goawaySent = false;
+  #goawayReceived = false;
+  #helloSent = false;
+  #helloTimer: Timer | undefined;
+  #lastHeardMs: number;
+  #strayFrames = 0;
+  #waiters: (() => void)[] = [];
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.pipe = options.pipe;
+    this.#clock = options.clock;
+    this.limits = { ...defaultLimits.link, ...options.limits };
+    const softBytes = this.limits.maxAssemblyBytes;
+    this.#budget = new InboundBudget(softBytes, softBytes + this.limits.maxMessageBytes);
+    this.#inboundContext = {
+      clock: options.clock,
+      limits: this.limits,
+      budget: this.#budget,
+      minRttMs: () => this.#probe.minRttMs,
+    };
+    this.#streams = new StreamTable(options.role, this.limits.maxStreams);
+    this.#lastHeardMs = this.#clock.monotonic();
+    if (options.onHello) this.#awaitHello();
+    else this.#greet();
+    this.pipe.start({
+      onFrames: (frames) => this.#onFrames(frames),
+      onWritable: () => {
+        this.#writable = true;
+        this.#pump();
+      },
+      onClose: (error) => this.#onPipeClosed(error),
+    });
+  }
+
+  /** Monotonic ms when the peer was last heard. */
+  get lastHeardMs(): number {
+    return this.#lastHeardMs;
+  }
+
+  /** Monotonic ms since which the oldest unanswered ping waits. */
+  get pingPendingSinceMs(): number | undefined {
+    return this.#probe.pendingSinceMs;
+  }
+
+  /** Smoothed round trip, ms. */
+  get rttMs(): number | undefined {
+    return this.#probe.rttMs;
+  }
+
+  /** Unsent bytes of all streams. */
+  get sendQueueBytes(): number {
+    return this.#sendQueueBytes;
+  }
+
+  /** True once either side said goaway: nothing new can be opened. */
+  get draining(): boolean {
+    return this.#goawaySent || this.#goawayReceived;
+  }
+
+  /**
+   * Opens a stream. Nothing is sent before its first message.
+   * @throws ERR_DWCP_LINK_DOWN when the link is closed or draining, ERR_DWCP_LIMIT at `maxStreams`
+   */
+  open(channel: number, options: { readonly priority?: Priority | undefined } = {}): Stream {
+    if (this.#state !== 'open' || this.draining) {
+      throw new DwcpError('ERR_DWCP_LINK_DOWN', 'The link is closed or closing');
+    }
+    return this.#add(this.#streams.allocate(), channel, options.priority ?? Priority.rpc, false);
+  }
+
+  /** Sends this side's hello; once, and before any stream. At most one frame of bytes. */
+  hello(payload: Uint8Array): void {
+    if (this.#helloSent || this.#state !== 'open') return;
+    this.#helloSent = true;
+    this.#sendControl(FrameKind.hello, 0, 0, Buffer.from(payload));
+    this.#greet();
+  }
+
+  /** Sends a ping; the answer updates `rttMs` and `lastHeardMs`. */
+  ping(): void {
+    if (this.#state !== 'open') return;
+    const payload = this.#probe.next(this.#clock.monotonic());
+    if (payload) this.#sendControl(FrameKind.ping, 0, 0, payload);
+  }
+
+  /** Announces that nothing new will be opened. The link closes when both sides have no streams. */
+  goaway(): void {
+    if (this.#goawaySent || this.#state !== 'open') return;
+    this.#goawaySent = true;
+    this.#sendControl(FrameKind.goaway, 0, 0, Buffer.alloc(0));
+    this.#closeIfDrained();
+  }
+
+  /** Says goaway, waits up to `timeoutMs` for streams to end, then closes. Idempotent. */
+  close(options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    if (this.#state === 'closed') return Promise.resolve();
+    this.goaway();
+    const timer = this.#clock.setTimer(
+      () => this.destroy(),
+      options.timeoutMs ?? this.limits.handshakeTimeoutMs,
+    );
+    return new Promise((resolve) => {
+      this.#waiters.push(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** Closes at once; streams get ERR_DWCP_LINK_DOWN with `error` as its cause. */
+  destroy(error?: DwcpError): void {
+    if (this.#state === 'closed') return;
+    this.#onPipeClosed(error);
+    this.pipe.destroy(error);
+  }
+
+  stats(): ConnectionStats {
+    return {
+      ...this.pipe.stats(),
+      rttMs: this.rttMs,
+      streams: this.#streams.size,
+      streamsOpened: this.#streams.opened,
+      streamsAccepted: this.#streams.accepted,
+      sendQueueBytes: this.#sendQueueBytes,
+      inboundBytes: this.#budget.bytes,
+      strayFrames: this.#strayFrames,
+      violations: { ...this.#violations },
+    };
+  }
+
+  queued(outbound: Outbound, sizeBytes: number): void {
+    this.#sendQueueBytes += sizeBytes;
+    this.#scheduler.add(outbound);
+    this.#schedulePump();
+  }
+
+  unqueued(sizeBytes: number): void {
+    this.#sendQueueBytes -= sizeBytes;
+  }
+
+  closed(stream: ConnectionStream, reset: DwcpError | undefined): void {
+    this.#streams.remove(stream.id);
+    if (reset && stream.outbound.opened && this.#state === 'open') {
+      this.#sendReset(stream.id, stream.channel, reset);
+    }
+    this.#closeIfDrained();
+  }
+
+  /** Announces an unusual initial credit, and takes a first measure of the round trip. */
+  #greet(): void {
+    const creditBytes = this.limits.initialCreditBytes;
+    if (creditBytes !== wireInitialCreditBytes) this.#sendCredit(0, 0, creditBytes);
+    this.ping();
+  }
+
+  #awaitHello(): void {
+    const timeoutMs = this.limits.handshakeTimeoutMs;
+    this.#helloTimer = this.#clock.setTimer(() => {
+      this.destroy(new DwcpError('ERR_DWCP_DEADLINE', `No hello within ${timeoutMs} ms`));
+    }, timeoutMs);
+    this.#helloTimer.unref();
+  }
+
+  #add(id: number, channel: number, priority: Priority, opened: boolean): ConnectionStream {
+    const toleratedBytes = Math.max(this.limits.initialCreditBytes, wireInitialCreditBytes);
+    const outbound = new Outbound(id, channel, this.#peerCreditBytes, opened);
+    const inbound = new Inbound(this.#inboundContext, toleratedBytes, (bytes) =>
+      this.#sendCredit(id, channel, bytes),
+    );
+    const stream = new ConnectionStream(this, outbound, inbound, priority);
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  #onFrames(frames: readonly Frame[]): void {
+    this.#lastHeardMs = this.#clock.monotonic();
+    for (const frame of frames) {
+      if (this.#state !== 'open') return;
+      try {
+        this.#onFrame(frame);
+      } catch (error) {
+        if (!(error instanceof DwcpError)) throw error;
+        this.#count(error);
+        this.destroy(error);
+      }
+    }
+  }
+
+  /** Handles one frame. @throws what breaks the link */
+  #onFrame(frame: Frame): void {
+    checkKindAndFlags(frame.kind, frame.flags);
+    if (this.#helloTimer && frame.kind !== FrameKind.hello) {
+      throw new DwcpError('ERR_DWCP_FRAME_KIND', 'The first frame of a link must be a hello');
+    }
+    switch (frame.kind) {
+      case FrameKind.data:
+        return this.#onData(frame);
+      case FrameKind.credit:
+        return this.#onCredit(frame);
+      case FrameKind.reset:
+        return this.#onReset(frame);
+      case FrameKind.ping:
+        checkLink(frame, 8);
+        return this.#sendControl(FrameKind.pong, 0, 0, Buffer.from(frame.payload));
+      case FrameKind.pong:
+        checkLink(frame, 8);
+        if (!this.#probe.answered(asBuffer(frame.payload), this.#lastHeardMs)) this.#strayFrames++;
+        return;
+      case FrameKind.hello:
+        return this.#onHello(frame);
+      case FrameKind.goaway:
+        checkLink(frame, 0);
+        return this.#onGoaway();
+    }
+  }
+
+  #onHello(frame: Frame): void {
+    checkLink(frame);
+    if (!this.#helloTimer) {
+      throw new DwcpError('ERR_DWCP_FRAME_KIND', 'A hello that is not the first frame');
+    }
+    this.#helloTimer.cancel();
+    this.#helloTimer = undefined;
+    this.#options.onHello?.(Buffer.from(frame.payload));
+  }
+
+  #onGoaway(): void {
+    if (this.#goawayReceived) return;
+    this.#goawayReceived = true;
+    this.#options.onGoaway?.();
+    this.goaway();
+    this.#closeIfDrained();
+  }
+
+  #onData(frame: Frame): void {
+    if (frame.stream === 0) throw corrupt('Data on stream 0');
+    let stream = this.#streams.get(frame.stream);
+    if ((frame.flags & FrameFlag.open) !== 0) {
+      if (stream) return this.#violate(stream, protocol('The stream is open already'));
+      stream = this.#accept(frame);
+    }
+    if (!stream) return this.#onUnknownStream(frame);
+    if (stream.channel !== frame.channel) {
+      return this.#violate(stream, protocol('The stream belongs to another channel'));
+    }
+    try {
+      stream.receive(frame);
+    } catch (error) {
+      if (!(error instanceof DwcpError)) throw error;
+      this.#violate(stream, error);
+    }
+  }
+
+  #accept(frame: Frame): ConnectionStream | undefined {
+    const refusal = this.#streams.refuse(frame.stream);
+    if (refusal) {
+      this.#count(refusal);
+      this.#streams.saw(frame.stream);
+      this.#sendReset(frame.stream, frame.channel, refusal);
+      return undefined;
+    }
+    const stream = this.#add(frame.stream, frame.channel, priorityOf(frame.flags), true);
+    this.#options.onStream(stream);
+    return stream;
+  }
+
+  #onUnknownStream(frame: Frame): void {
+    this.#strayFrames++;
+    // Frames of a stream that ended here may still be on their way; others were never announced.
+    if ((frame.flags & FrameFlag.open) !== 0 || this.#streams.mayBePast(frame.stream)) return;
+    const error = protocol('The stream was never opened');
+    this.#count(error);
+    this.#streams.saw(frame.stream);
+    this.#sendReset(frame.stream, frame.channel, error);
+  }
+
+  #onCredit({ stream: id, payload }: Frame): void {
+    if (payload.length !== 4) throw corrupt('A credit frame has 4 bytes');
+    const bytes = asBuffer(payload).readUInt32LE(0);
+    if (id === 0) {
+      const changeBytes = bytes - this.#peerCreditBytes;
+      this.#peerCreditBytes = bytes;
+      for (const stream of this.#streams.all()) this.#addCredit(stream, changeBytes);
+    } else {
+      const stream = this.#streams.get(id);
+      if (stream) this.#addCredit(stream, bytes);
+      else this.#strayFrames++;
+    }
+  }
+
+  #addCredit(stream: ConnectionStream, bytes: number): void {
+    stream.outbound.creditBytes += bytes;
+    if (stream.outbound.creditBytes > 0x7fffffff) {
+      this.#violate(stream, protocol('Credit above 2 GiB'));
+      return;
+    }
+    this.#scheduler.add(stream.outbound);
+    this.#schedulePump();
+  }
+
+  #onReset({ stream: id, payload }: Frame): void {
+    if (id === 0 || payload.length < 2) throw corrupt('A reset frame needs a stream and a reason');
+    const stream = this.#streams.get(id);
+    if (!stream) {
+      this.#strayFrames++;
+      return;
+    }
+    const cause = decodeReset(payload);
+    stream.close(new DwcpError('ERR_DWCP_STREAM_RESET', cause.message, { cause }), undefined);
+  }
+
+  #violate(stream: ConnectionStream, error: DwcpError): void {
+    this.#count(error);
+    stream.close(error, error);
+  }
+
+  #count(error: DwcpError): void {
+    this.#violations[error.code] = (this.#violations[error.code] ?? 0) + 1;
+  }
+
+  #sendReset(stream: number, channel: number, error: DwcpError): void {
+    this.#sendControl(FrameKind.reset, stream, channel, encodeReset(error.code, error.message));
+  }
+
+  #sendCredit(stream: number, channel: number, bytes: number): void {
+    const payload = Buffer.allocUnsafe(4);
+    payload.writeUInt32LE(bytes, 0);
+    this.#sendControl(FrameKind.credit, stream, channel, payload);
+  }
+
+  #sendControl(kind: FrameKind, stream: number, channel: number, payload: Buffer): void {
+    if (this.#state !== 'open') return;
+    if (this.#control.length >= maxControlFrames) {
+      this.destroy(new DwcpError('ERR_DWCP_LIMIT', 'The peer provokes answers and reads none'));
+      return;
+    }
+    this.#control.push({ kind, flags: 0, channel, stream, payload: [payload] });
+    this.#schedulePump();
+  }
+
+  /** One pump per tick: what the tick queued leaves in one batch. */
+  #schedulePump(): void {
+    if (this.#pumpDue) return;
+    this.#pumpDue = true;
+    process.nextTick(() => {
+      this.#pumpDue = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    while (this.#writable && this.#state === 'open') {
+      const roomBytes = this.limits.pipeHighWaterBytes - this.pipe.stats().bufferedBytes;
+      const frames = this.#fill(roomBytes);
+      if (frames.length === 0) return;
+      this.#hand(frames);
+    }
+  }
+
+  #hand(frames: readonly OutgoingFrame[]): void {
+    try {
+      this.#writable = this.pipe.send(frames);
+      for (const message of this.#handed.splice(0)) message.onHanded();
+    } catch (cause) {
+      // The pipe is closing and says so with onClose in a moment.
+      this.#writable = false;
+      const down = new DwcpError('ERR_DWCP_LINK_DOWN', 'The link closed', { cause });
+      for (const message of this.#handed.splice(0)) message.onFailed(down);
+    }
+  }
+
+  /** A batch of about `roomBytes`, control frames first. */
+  #fill(roomBytes: number): OutgoingFrame[] {
+    const frames = this.#control;
+    this.#control = [];
+    // A writable pipe takes at least one small frame, or nobody would wake us.
+    let leftBytes = Math.max(roomBytes, minRoomBytes);
+    for (const frame of frames) leftBytes -= headerSizeBytes + payloadSizeBytes(frame);
+    while (leftBytes >= minRoomBytes) {
+      const maxBytes = Math.min(this.limits.maxFramePayloadBytes, leftBytes - headerSizeBytes);
+      const frame = this.#scheduler.next(maxBytes, this.#onHanded);
+      if (!frame) break;
+      frames.push(frame);
+      const sizeBytes = payloadSizeBytes(frame);
+      this.#sendQueueBytes -= sizeBytes;
+      leftBytes -= headerSizeBytes + sizeBytes;
+    }
+    return frames;
+  }
+
+  readonly #onHanded = (message: OutMessage, outbound: Outbound): void => {
+    this.#handed.push(message);
+    if (message.fin) this.#streams.get(outbound.stream)?.closeIfDone();
+  };
+
+  #closeIfDrained(): void {
+    if (!this.#goawaySent || !this.#goawayReceived || this.#streams.size > 0) return;
+    if (this.#state !== 'open') return;
+    // The last frames were queued in this tick and leave with the pump before the close.
+    process.nextTick(() => {
+      this.#pump();
+      if (this.#state !== 'open') return;
+      this.#state = 'closing';
+      this.pipe.close();
+    });
+  }
+
+  #onPipeClosed(error: DwcpError | undefined): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#helloTimer?.cancel();
+    this.#control = [];
+    const down = new DwcpError('ERR_DWCP_LINK_DOWN', error?.message, { cause: error });
+    for (const stream of this.#streams.all()) stream.close(down, undefined);
+    queueMicrotask(() => {
+      this.#options.onClose?.(error);
+      for (const waiter of this.#waiters.splice(0)) waiter();
+    });
+  }
+}
+
+function checkLink(frame: Frame, sizeBytes?: number): void {
+  if (frame.stream !== 0) throw corrupt('A link frame names a stream');
+  if (sizeBytes === undefined || frame.payload.length === sizeBytes) return;
+  throw corrupt(`A frame of kind ${frame.kind} has ${sizeBytes} bytes`);
+}
+
+function corrupt(message: string): DwcpError {
+  return new DwcpError('ERR_DWCP_FRAME_CORRUPT', message);
+}
+
+function protocol(message: string): DwcpError {
+  return new DwcpError('ERR_DWCP_PROTOCOL', message);
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}

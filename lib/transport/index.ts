@@ -1,0 +1,31 @@
+/** `dwcp/transport`: pipes of frames and connections of streams, useful without the rest of dwcp. */
+export { type Clock, systemClock, type Timer } from '../clock.ts';
+export { DwcpError, type ErrorCode, isDwcpError } from '../errors.ts';
+export { defaultLimits, type LinkLimits } from '../limits.ts';
+export { Connection, type ConnectionOptions, type ConnectionStats } from './connection.ts';
+export {
+  encodePreface,
+  FrameEncoder,
+  headerSizeBytes,
+  prefaceSizeBytes,
+  type WireRange,
+  wireVersions,
+} from './envelope.ts';
+export { FrameParser, type FrameParserOptions } from './frame-parser.ts';
+export {
+  type Address,
+  type Frame,
+  FrameFlag,
+  FrameKind,
+  type FramePipe,
+  type OutgoingFrame,
+  type PeerIdentity,
+  type PipeHandler,
+  type PipeListener,
+  type PipeStats,
+  type PipeTransport,
+  Priority,
+} from './frame-pipe.ts';
+export { isLoopback } from './loopback.ts';
+export { netTransport, type NetTransportOptions } from './net-pipe.ts';
+export type { SendOptions, Stream } from './stream.ts';

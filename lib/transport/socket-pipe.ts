@@ -1,0 +1,227 @@
+/**
+ * `FramePipe` over a connected node:net or node:tls socket. One tick is one write: frames are copied
+ * into a buffer as they are handed over, and the socket stays corked until the tick ends.
+ * The pipe owns the socket. It reads nothing between being handed out and `start`.
+ */
+import type { Socket } from 'node:net';
+import type { Clock, Timer } from '../clock.ts';
+import { DwcpError } from '../errors.ts';
+import type { LinkLimits } from '../limits.ts';
+import { encodePreface, FrameEncoder, prefaceSizeBytes } from './envelope.ts';
+import type {
+  Frame,
+  FramePipe,
+  OutgoingFrame,
+  PeerIdentity,
+  PipeHandler,
+  PipeStats,
+} from './frame-pipe.ts';
+import { FrameParser } from './frame-parser.ts';
+
+const keepAliveDelayMs = 15_000;
+
+/** What a {@link SocketPipe} is made of. */
+export interface SocketPipeOptions {
+  readonly tier: 'net' | 'tls';
+  readonly secure: boolean;
+  readonly identity: PeerIdentity | undefined;
+  readonly clock: Clock;
+  readonly limits: LinkLimits;
+}
+
+/** A pipe over one socket. */
+export class SocketPipe implements FramePipe {
+  readonly tier: 'net' | 'tls';
+  readonly secure: boolean;
+  readonly identity: PeerIdentity | undefined;
+  readonly remoteAddress: string;
+
+  readonly #socket: Socket;
+  readonly #clock: Clock;
+  readonly #limits: LinkLimits;
+  readonly #encoder: FrameEncoder;
+  readonly #parser: FrameParser;
+  #handler: PipeHandler | undefined;
+  #delivering = false;
+  /** Frames read together with the preface, before anybody listened. */
+  #early: Frame[] = [];
+  #onReady: (() => void) | undefined;
+  /** Runs until the preface came, later until the peer answered our close. */
+  #deadline: Timer | undefined;
+  #state: 'open' | 'closing' | 'closed' = 'open';
+  #error: DwcpError | undefined;
+  #reported = false;
+  #corked = false;
+  #blocked = false;
+  #bytesIn = 0;
+  #bytesOut = 0;
+  #framesIn = 0;
+  #framesOut = 0;
+
+  constructor(socket: Socket, options: SocketPipeOptions) {
+    this.tier = options.tier;
+    this.secure = options.secure;
+    this.identity = options.identity;
+    this.remoteAddress = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
+    this.#socket = socket;
+    this.#clock = options.clock;
+    this.#limits = options.limits;
+    const envelope = {
+      maxPayloadBytes: options.limits.maxFramePayloadBytes,
+      checksum: !options.secure,
+    };
+    this.#encoder = new FrameEncoder(envelope);
+    this.#parser = new FrameParser(envelope);
+    this.#listen(socket);
+    this.#armDeadline(() => this.destroy(prefaceLate(options.limits.handshakeTimeoutMs)));
+    this.#write(encodePreface());
+  }
+
+  /** Calls back once when the peer's preface was read; never if the pipe closes first. */
+  onReady(callback: () => void): void {
+    this.#onReady = callback;
+    this.#socket.resume();
+  }
+
+  start(handler: PipeHandler): void {
+    if (this.#handler) throw new DwcpError('ERR_DWCP_INVALID_ARG', 'The pipe was started before');
+    this.#handler = handler;
+    process.nextTick(() => this.#begin());
+  }
+
+  send(frames: readonly OutgoingFrame[]): boolean {
+    if (this.#state !== 'open') throw new DwcpError('ERR_DWCP_CLOSED', 'The pipe is closed');
+    this.#write(this.#encoder.encode(frames));
+    this.#framesOut += frames.length;
+    this.#blocked = this.#socket.writableLength >= this.#limits.pipeHighWaterBytes;
+    return !this.#blocked;
+  }
+
+  close(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'closing';
+    this.#uncork();
+    this.#socket.end();
+    this.#socket.resume();
+    this.#armDeadline(() => this.#socket.destroy());
+  }
+
+  destroy(error?: DwcpError): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#error = error;
+    this.#socket.destroy();
+  }
+
+  stats(): PipeStats {
+    return {
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+      framesIn: this.#framesIn,
+      framesOut: this.#framesOut,
+      bufferedBytes: this.#socket.writableLength,
+    };
+  }
+
+  #listen(socket: Socket): void {
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, keepAliveDelayMs);
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.pause();
+    socket.on('end', () => this.#onEnd());
+    socket.on('error', (cause) => {
+      this.#error ??= new DwcpError('ERR_DWCP_LINK_DOWN', 'The socket failed', { cause });
+    });
+    socket.on('close', () => this.#onClosed());
+  }
+
+  #armDeadline(onDeadline: () => void): void {
+    this.#deadline?.cancel();
+    this.#deadline = this.#clock.setTimer(onDeadline, this.#limits.handshakeTimeoutMs);
+    this.#deadline.unref();
+  }
+
+  #begin(): void {
+    if (this.#reported) return this.#handler!.onClose(this.#error);
+    this.#delivering = true;
+    const early = this.#early;
+    this.#early = [];
+    if (early.length > 0 && this.#state === 'open') this.#handler!.onFrames(early);
+    if (this.#state !== 'closed') this.#socket.resume();
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#bytesIn += chunk.length;
+    if (this.#state !== 'open') return;
+    const hadPreface = this.#parser.version !== undefined;
+    const frames: Frame[] = this.#delivering ? [] : this.#early;
+    const before = frames.length;
+    let broken: unknown;
+    try {
+      this.#parser.push(chunk, frames);
+    } catch (error) {
+      broken = error;
+    }
+    this.#framesIn += frames.length - before;
+    if (!hadPreface && this.#parser.version !== undefined) this.#ready();
+    if (this.#delivering && frames.length > 0) this.#handler!.onFrames(frames);
+    if (broken !== undefined) this.destroy(broken as DwcpError);
+  }
+
+  #ready(): void {
+    this.#deadline?.cancel();
+    if (!this.#delivering) this.#socket.pause();
+    const onReady = this.#onReady;
+    this.#onReady = undefined;
+    onReady?.();
+  }
+
+  #onEnd(): void {
+    if (this.#state !== 'open') return;
+    try {
+      this.#parser.end();
+    } catch (error) {
+      this.#error = error as DwcpError;
+    }
+    this.#state = 'closing';
+    this.#uncork();
+    this.#armDeadline(() => this.#socket.destroy());
+  }
+
+  #onClosed(): void {
+    this.#state = 'closed';
+    this.#deadline?.cancel();
+    this.#reported = true;
+    if (this.#delivering) this.#handler!.onClose(this.#error);
+  }
+
+  #write(bytes: Buffer): void {
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#socket.cork();
+      process.nextTick(() => this.#uncork());
+    }
+    this.#bytesOut += bytes.length;
+    this.#socket.write(bytes, this.#onWritten);
+  }
+
+  #uncork(): void {
+    if (!this.#corked) return;
+    this.#corked = false;
+    this.#socket.uncork();
+  }
+
+  readonly #onWritten = (): void => {
+    if (!this.#blocked || this.#state !== 'open') return;
+    if (this.#socket.writableLength >= this.#limits.pipeHighWaterBytes) return;
+    this.#blocked = false;
+    this.#handler?.onWritable();
+  };
+}
+
+function prefaceLate(timeoutMs: number): DwcpError {
+  return new DwcpError(
+    'ERR_DWCP_DEADLINE',
+    `No ${prefaceSizeBytes}-byte preface within ${timeoutMs} ms`,
+  );
+}
