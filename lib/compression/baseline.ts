@@ -2,9 +2,12 @@
  * A value that deltas are made against. Digests and the match index are computed once and kept with it.
  * The bytes are borrowed for the life of the baseline and must not change.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CodecBinding } from '../native/contract.ts';
+import { ChunkIndex } from './chunk-index.ts';
 import { computeDigest, computeDigestAsync } from './digest.ts';
 import { inputBuffer } from './payload.ts';
+import { bindingOf } from './tier.ts';
 import type { Digest, DigestKind } from './types.ts';
 
 /**
@@ -16,6 +19,8 @@ import type { Digest, DigestKind } from './types.ts';
 export class Baseline {
   readonly bytes: Buffer;
   readonly #digests = new Map<DigestKind, Digest>();
+  #index: ChunkIndex | undefined;
+  #building: Promise<ChunkIndex> | undefined;
 
   private constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -39,19 +44,53 @@ export class Baseline {
 
   /** Memory held: the value and its match index, bytes. */
   get memoryBytes(): number {
-    return this.bytes.length;
+    return this.bytes.length + (this.#index?.memoryBytes ?? 0);
   }
 
   /** The content digest of `kind`, computed now unless it is known. */
-  digest(binding: CodecBinding, kind: DigestKind): Digest {
+  digest(kind: DigestKind, binding: CodecBinding = bindingOf(undefined)): Digest {
     return this.#digests.get(kind) ?? this.#keep(computeDigest(binding, kind, this.bytes));
   }
 
   /** As {@link digest}, off the event loop for large values. */
-  async digestAsync(binding: CodecBinding, kind: DigestKind): Promise<Digest> {
+  async digestAsync(
+    kind: DigestKind,
+    binding: CodecBinding = bindingOf(undefined),
+  ): Promise<Digest> {
     return (
       this.#digests.get(kind) ?? this.#keep(await computeDigestAsync(binding, kind, this.bytes))
     );
+  }
+
+  /** The match index of chunk deltas, built now unless it is there. */
+  chunkIndex(): ChunkIndex {
+    if (!this.#index) {
+      const index = new ChunkIndex(this.bytes);
+      while (!index.step());
+      this.#index = index;
+    }
+    return this.#index;
+  }
+
+  /** As {@link chunkIndex}, built in slices; concurrent callers share one build. */
+  chunkIndexAsync(): Promise<ChunkIndex> {
+    if (this.#index) return Promise.resolve(this.#index);
+    this.#building ??= this.#build();
+    return this.#building;
+  }
+
+  /** Gives the match index back; the next chunk delta builds it again. */
+  releaseIndex(): void {
+    this.#index = undefined;
+    this.#building = undefined;
+  }
+
+  async #build(): Promise<ChunkIndex> {
+    const index = new ChunkIndex(this.bytes);
+    while (!index.step()) await nextTurn();
+    this.#index = index;
+    this.#building = undefined;
+    return index;
   }
 
   #keep(digest: Digest): Digest {

@@ -20,14 +20,14 @@ const decompressPooled = promisify<InputType, BrotliOptions, Buffer>(brotliDecom
 const MIN_WINDOW_LOG = 16;
 const MAX_WINDOW_LOG = 24;
 
-/** Compresses now, at the brotli quality that matches zstd `level`. */
-export function brotliEncode(bytes: Uint8Array, level: number): Buffer {
-  return brotliCompressSync(bytes, encodeOptions(bytes.length, level));
+/** Compresses now, at brotli quality 0 to 11. */
+export function brotliEncode(bytes: Uint8Array, quality: number): Buffer {
+  return brotliCompressSync(bytes, encodeOptions(bytes.length, quality));
 }
 
 /** Compresses on the thread pool; `bytes` is borrowed until it settles. */
-export function brotliEncodeAsync(bytes: Uint8Array, level: number): Promise<Buffer> {
-  return compressPooled(bytes, encodeOptions(bytes.length, level));
+export function brotliEncodeAsync(bytes: Uint8Array, quality: number): Promise<Buffer> {
+  return compressPooled(bytes, encodeOptions(bytes.length, quality));
 }
 
 /**
@@ -57,18 +57,19 @@ export async function brotliDecodeAsync(
   }
 }
 
-function encodeOptions(sizeBytes: number, level: number): BrotliOptions {
+function encodeOptions(sizeBytes: number, quality: number): BrotliOptions {
   const windowLog = Math.ceil(Math.log2(sizeBytes + 16));
   return {
     params: {
-      [constants.BROTLI_PARAM_QUALITY]: qualityOf(level),
+      [constants.BROTLI_PARAM_QUALITY]: quality,
       [constants.BROTLI_PARAM_LGWIN]: Math.min(MAX_WINDOW_LOG, Math.max(MIN_WINDOW_LOG, windowLog)),
       [constants.BROTLI_PARAM_SIZE_HINT]: sizeBytes,
     },
   };
 }
 
-function qualityOf(level: number): number {
+/** The brotli quality that takes about the time of zstd `level`. */
+export function brotliQuality(level: number): number {
   if (level < 3) return 2;
   if (level < 6) return 4;
   return level < 12 ? 6 : 10;

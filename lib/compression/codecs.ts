@@ -1,7 +1,8 @@
 /**
  * Which codecs a tier can make and read, for `Hello` and for choosing. A tier reads more than it makes.
  */
-import type { CodecBinding } from '../native/contract.ts';
+import type { CodecBinding, NativeBinding } from '../native/contract.ts';
+import { bindingOf } from './tier.ts';
 import { Codec } from './types.ts';
 
 /** Codec ids by direction, best first. */
@@ -10,15 +11,23 @@ export interface CodecSet {
   readonly decode: readonly Codec[];
 }
 
-/** The codecs of a tier; `decode` is what `Hello` announces. */
-export function codecsOf(binding: CodecBinding): CodecSet {
+/** {@link codecsOf} by binding. */
+export function codecSetOf(binding: CodecBinding): CodecSet {
   const { zstd, prefixEncode, prefixDecode } = binding.abilities;
-  const always = [Codec.brotli, Codec.raw];
+  const always = [Codec.chunk, Codec.brotli, Codec.raw];
   const plain = zstd ? [Codec.zstd] : [];
   return {
     encode: [...(prefixEncode ? [Codec.prefix] : []), ...plain, ...always],
     decode: [...(prefixDecode ? [Codec.prefix] : []), ...plain, ...always],
   };
+}
+
+/**
+ * The codecs of a tier, the loaded one if none is given; `decode` is what `Hello` announces.
+ * @example const { decode } = codecsOf();
+ */
+export function codecsOf(native?: NativeBinding): CodecSet {
+  return codecSetOf(bindingOf(native));
 }
 
 /** The name of a codec id, for people. */

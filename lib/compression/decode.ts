@@ -7,7 +7,7 @@ import { defaultLimits } from '../limits.ts';
 import type { CodecLimits } from '../limits.ts';
 import type { CodecBinding, NativeBinding } from '../native/contract.ts';
 import type { Baseline } from './baseline.ts';
-import { computeDigest, computeDigestAsync, digestEquals, digestKindsOf } from './digest.ts';
+import { computeDigest, computeDigestAsync, digestEquals, digestKinds } from './digest.ts';
 import { ChecksumKind, checkLimits, parseFrame, payloadOf } from './frame.ts';
 import type { FrameInfo } from './frame.ts';
 import { decodePayload, decodePayloadAsync, inputBuffer } from './payload.ts';
@@ -41,7 +41,7 @@ export function decodeFrameSync(
 ): Decoded {
   const binding = bindingOf(options.native);
   const { info, limits, payload } = open(binding, frame, options);
-  if (info.base) matchBase(info.base, requireBase(baseline).digest(binding, info.base.kind));
+  if (info.base) matchBase(info.base, requireBase(baseline).digest(info.base.kind, binding));
   const prefix = info.base && baseline?.bytes;
   const bytes = decodePayload(binding, payload, { ...info, limits, prefix });
   const kind = digestKind(info);
@@ -63,10 +63,16 @@ export async function decodeFrame(
   const binding = bindingOf(options.native);
   const { info, limits, payload } = open(binding, frame, options);
   if (info.base) {
-    matchBase(info.base, await requireBase(baseline).digestAsync(binding, info.base.kind));
+    matchBase(info.base, await requireBase(baseline).digestAsync(info.base.kind, binding));
   }
   const prefix = info.base && baseline?.bytes;
-  const bytes = await decodePayloadAsync(binding, payload, { ...info, limits, prefix });
+  const bytes = await decodePayloadAsync(binding, payload, {
+    codec: info.codec,
+    contentBytes: info.contentBytes,
+    limits,
+    prefix,
+    signal: options.signal,
+  });
   throwIfAborted(options.signal);
   const kind = digestKind(info);
   const digest = kind && (await computeDigestAsync(binding, kind, bytes));
@@ -85,7 +91,7 @@ function open(binding: CodecBinding, frame: Uint8Array, options: DecodeOptions):
   const limits = { ...defaultLimits.codec, ...options.limits };
   checkLimits(info, limits);
   const kind = digestKind(info);
-  if (kind && !digestKindsOf(binding).includes(kind)) {
+  if (kind && !digestKinds(binding).includes(kind)) {
     throw new DwcpError('ERR_DWCP_FRAME_CODEC', `this tier cannot verify digest kind ${kind}`);
   }
   return { info, limits, payload: payloadOf(bytes, info) };

@@ -4,7 +4,8 @@
  */
 import { createHash, webcrypto } from 'node:crypto';
 import { DwcpError } from '../errors.ts';
-import type { CodecBinding } from '../native/contract.ts';
+import type { CodecBinding, NativeBinding } from '../native/contract.ts';
+import { bindingOf } from './tier.ts';
 import { DigestKind } from './types.ts';
 import type { Digest } from './types.ts';
 
@@ -12,13 +13,36 @@ const DIGEST_BYTES = 16;
 /** A pool hop costs about as much as hashing this many bytes. */
 const ASYNC_ABOVE_BYTES = 256 * 1024;
 
-/** Digest kinds this tier can compute, best first. */
-export function digestKindsOf(binding: CodecBinding): readonly DigestKind[] {
+/** {@link digestKindsOf} by binding. */
+export function digestKinds(binding: CodecBinding): readonly DigestKind[] {
   return binding.abilities.xxh3 ? [DigestKind.xxh3, DigestKind.sha256] : [DigestKind.sha256];
+}
+
+/** Digest kinds a tier can compute, best first; the loaded tier if none is given. */
+export function digestKindsOf(native?: NativeBinding): readonly DigestKind[] {
+  return digestKinds(bindingOf(native));
 }
 
 /**
  * Digest of `bytes`, computed now.
+ * @throws ERR_DWCP_FRAME_CODEC when the tier lacks the kind
+ * @example digestName(digest(DigestKind.sha256, value)); // 's2-…'
+ */
+export function digest(kind: DigestKind, bytes: Uint8Array, native?: NativeBinding): Digest {
+  return computeDigest(bindingOf(native), kind, bytes);
+}
+
+/** As {@link digest}, off the event loop for large inputs; `bytes` is borrowed until it settles. */
+export function digestAsync(
+  kind: DigestKind,
+  bytes: Uint8Array,
+  native?: NativeBinding,
+): Promise<Digest> {
+  return computeDigestAsync(bindingOf(native), kind, bytes);
+}
+
+/**
+ * Digest of `bytes` by a binding, computed now.
  * @throws ERR_DWCP_FRAME_CODEC when this tier lacks the kind
  */
 export function computeDigest(binding: CodecBinding, kind: DigestKind, bytes: Uint8Array): Digest {
@@ -60,7 +84,7 @@ export function digestFromName(name: string): Digest | undefined {
 }
 
 function requireKind(binding: CodecBinding, kind: DigestKind): void {
-  if (!digestKindsOf(binding).includes(kind)) {
+  if (!digestKinds(binding).includes(kind)) {
     throw new DwcpError('ERR_DWCP_FRAME_CODEC', `this tier cannot compute digest kind ${kind}`, {
       detail: { digestKind: kind },
     });

@@ -1,13 +1,13 @@
 /**
- * Choosing and making frames. Full values: raw, zstd or brotli. Deltas: prefix, else chunk, else full;
- * whatever is chosen, this tier can make it and the peer can read it, and a delta is never larger
- * than the full form.
+ * Choosing and making frames. Full values: raw, zstd or brotli. Deltas (`delta-frame.ts`) only when smaller
+ * than the full form. Whatever is chosen, this tier can make it and the peer can read it.
  */
 import type { CodecBinding, NativeBinding } from '../native/contract.ts';
 import { defaultLimits } from '../limits.ts';
 import type { Baseline } from './baseline.ts';
-import { codecsOf } from './codecs.ts';
-import { computeDigestAsync, digestKindsOf } from './digest.ts';
+import { codecSetOf } from './codecs.ts';
+import { deltaFrame } from './delta-frame.ts';
+import { computeDigestAsync, digestKinds } from './digest.ts';
 import { writeFrame } from './frame.ts';
 import type { ChecksumKind } from './frame.ts';
 import { encodePayloadAsync, inputBuffer } from './payload.ts';
@@ -79,7 +79,10 @@ export async function encodeDelta(
   const content = inputBuffer('next', next);
   throwIfAborted(options.signal);
   const digest = await digestOf(binding, content, options);
-  const delta = await deltaFrame(binding, baseline, content, digest, options);
+  const delta =
+    content.length < RAW_BELOW_BYTES
+      ? undefined
+      : await deltaFrame(binding, baseline, content, digest, options);
   throwIfAborted(options.signal);
   if (delta && surelySmaller(delta.length, content.length)) {
     return finish(delta, content.length, baseline, digest);
@@ -112,13 +115,13 @@ async function digestOf(
   content: Buffer,
   { digest, digestKind }: EncodeOptions,
 ): Promise<Digest> {
-  const kind = digestKind ?? digest?.kind ?? digestKindsOf(binding)[0]!;
+  const kind = digestKind ?? digest?.kind ?? digestKinds(binding)[0]!;
   return digest?.kind === kind ? digest : computeDigestAsync(binding, kind, content);
 }
 
 /** The whole-value codec for a reader of `codecs`. */
 export function fullCodec(binding: CodecBinding, codecs: readonly Codec[] | undefined): Codec {
-  const { encode } = codecsOf(binding);
+  const { encode } = codecSetOf(binding);
   for (const codec of [Codec.zstd, Codec.brotli] as const) {
     if (encode.includes(codec) && (codecs?.includes(codec) ?? true)) return codec;
   }
@@ -152,22 +155,4 @@ export function fullFrameOf(
     maxRatio: defaultLimits.codec.maxRatio,
   };
   return writeFrame(binding, header, smaller ? payload : content);
-}
-
-async function deltaFrame(
-  binding: CodecBinding,
-  baseline: Baseline,
-  content: Buffer,
-  digest: Digest,
-  { codecs, level = DEFAULT_LEVEL }: EncodeOptions,
-): Promise<Buffer | undefined> {
-  if (baseline.sizeBytes === 0 || content.length < RAW_BELOW_BYTES) return undefined;
-  const usable = (codec: Codec): boolean =>
-    codecsOf(binding).encode.includes(codec) && (codecs?.includes(codec) ?? true);
-  if (!usable(Codec.prefix)) return undefined;
-  const base = await baseline.digestAsync(binding, digest.kind);
-  const request = { codec: Codec.prefix, level, prefix: baseline.bytes };
-  const payload = await encodePayloadAsync(binding, content, request);
-  const header = { codec: Codec.prefix, contentBytes: content.length, base, checksum: digest };
-  return writeFrame(binding, header, payload);
 }

@@ -9,7 +9,8 @@
  * Padding (counted, ignored) keeps honest, extremely compressible data under `maxRatio`.
  */
 import type { CodecLimits } from '../limits.ts';
-import type { CodecBinding } from '../native/contract.ts';
+import type { CodecBinding, NativeBinding } from '../native/contract.ts';
+import { bindingOf } from './tier.ts';
 import { DwcpError } from '../errors.ts';
 import { Codec, DigestKind } from './types.ts';
 import type { Digest } from './types.ts';
@@ -157,6 +158,15 @@ export function parseFrame(binding: CodecBinding, frame: Uint8Array): FrameInfo 
     base,
     checksum,
   };
+}
+
+/**
+ * What a frame says about itself, from its header alone; the payload is neither read nor verified.
+ * @throws as {@link parseFrame}
+ * @example readFrameInfo(frame).codec === Codec.chunk
+ */
+export function readFrameInfo(frame: Uint8Array, native?: NativeBinding): FrameInfo {
+  return parseFrame(bindingOf(native), frame);
 }
 
 /** The payload of a parsed frame, as a view. */

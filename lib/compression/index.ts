@@ -7,10 +7,18 @@ export type { CompressAsyncOptions, CompressOptions } from './compress.ts';
 export { decodeFrame, decodeFrameSync } from './decode.ts';
 export type { Decoded, DecodeOptions } from './decode.ts';
 export { diff, patch } from './delta.ts';
-export { digestEquals, digestFromName, digestName } from './digest.ts';
+export type { DiffOptions, Effort } from './delta.ts';
+export {
+  digest,
+  digestAsync,
+  digestEquals,
+  digestFromName,
+  digestKindsOf,
+  digestName,
+} from './digest.ts';
 export { encodeDelta, encodeFull } from './encode.ts';
 export type { EncodeOptions, Encoded } from './encode.ts';
-export { ChecksumKind } from './frame.ts';
+export { ChecksumKind, readFrameInfo } from './frame.ts';
 export type { Checksum, FrameInfo } from './frame.ts';
 export { stats } from './stats.ts';
 export type { CodecCounters, CodecStats, EncodeEvent } from './stats.ts';

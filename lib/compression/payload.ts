@@ -1,11 +1,18 @@
 /**
- * Payloads of whole-content codecs and of the zstd prefix delta: one switch for making, one for reading,
- * each now or on the thread pool. Chunk deltas have files of their own (`chunk-*.ts`).
+ * Payloads: one switch for making (whole content and the zstd prefix delta), one for reading every codec;
+ * each now, or off the event loop. Chunk deltas are made in `delta-frame.ts`, from a baseline's index.
  */
 import { DwcpError } from '../errors.ts';
 import type { CodecLimits } from '../limits.ts';
 import type { CodecBinding } from '../native/contract.ts';
-import { brotliDecode, brotliDecodeAsync, brotliEncode, brotliEncodeAsync } from './brotli.ts';
+import {
+  brotliDecode,
+  brotliDecodeAsync,
+  brotliEncode,
+  brotliEncodeAsync,
+  brotliQuality,
+} from './brotli.ts';
+import { decodeChunk, decodeChunkAsync } from './chunk-delta.ts';
 import { codecName } from './codecs.ts';
 import { asBuffer } from './frame.ts';
 import { Codec } from './types.ts';
@@ -20,7 +27,7 @@ export interface EncodeRequest {
   readonly codec: Codec;
   readonly level: number;
   /** The base, for `Codec.prefix`. */
-  readonly prefix?: Uint8Array | undefined;
+  readonly prefix?: Buffer | undefined;
 }
 
 /** What to read; sizes have passed the limits. */
@@ -28,7 +35,9 @@ export interface DecodeRequest {
   readonly codec: Codec;
   readonly contentBytes: number;
   readonly limits: CodecLimits;
-  readonly prefix?: Uint8Array | undefined;
+  /** The base of a delta, verified. */
+  readonly prefix?: Buffer | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Encodes `bytes` now. Raw payloads are views of `bytes`. */
@@ -38,7 +47,7 @@ export function encodePayload(
   { codec, level, prefix }: EncodeRequest,
 ): Uint8Array {
   if (codec === Codec.raw) return bytes;
-  if (codec === Codec.brotli) return brotliEncode(bytes, level);
+  if (codec === Codec.brotli) return brotliEncode(bytes, brotliQuality(level));
   if (codec === Codec.chunk) throw notHere(codec);
   requireZstd(binding, codec, codec === Codec.prefix && !binding.abilities.prefixEncode);
   return binding.zstdCompress(bytes, { level, prefix });
@@ -54,7 +63,7 @@ export async function encodePayloadAsync(
   if (bytes.length + (prefix?.length ?? 0) <= SYNC_ENCODE_BYTES || codec === Codec.raw) {
     return encodePayload(binding, bytes, request);
   }
-  if (codec === Codec.brotli) return brotliEncodeAsync(bytes, level);
+  if (codec === Codec.brotli) return brotliEncodeAsync(bytes, brotliQuality(level));
   if (codec === Codec.chunk) throw notHere(codec);
   requireZstd(binding, codec, codec === Codec.prefix && !binding.abilities.prefixEncode);
   return binding.zstdCompressAsync(bytes, { level, prefix });
@@ -67,11 +76,11 @@ export async function encodePayloadAsync(
  */
 export function decodePayload(
   binding: CodecBinding,
-  payload: Uint8Array,
+  payload: Buffer,
   { codec, contentBytes, limits, prefix }: DecodeRequest,
 ): Buffer {
   if (codec === Codec.raw) return Buffer.from(payload);
-  if (codec === Codec.chunk) throw notHere(codec);
+  if (codec === Codec.chunk) return decodeChunk(payload, prefix!, contentBytes, limits);
   if (contentBytes === 0) throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', 'empty content is raw');
   if (codec === Codec.brotli) return brotliDecode(payload, contentBytes, limits.maxWindowLog);
   requireZstd(binding, codec, codec === Codec.prefix && !binding.abilities.prefixDecode);
@@ -83,14 +92,16 @@ export function decodePayload(
 /** As {@link decodePayload}, on the thread pool above a threshold. */
 export async function decodePayloadAsync(
   binding: CodecBinding,
-  payload: Uint8Array,
+  payload: Buffer,
   request: DecodeRequest,
 ): Promise<Buffer> {
-  const { codec, contentBytes, limits, prefix } = request;
+  const { codec, contentBytes, limits, prefix, signal } = request;
   if (contentBytes <= SYNC_DECODE_BYTES || codec === Codec.raw) {
     return decodePayload(binding, payload, request);
   }
-  if (codec === Codec.chunk) throw notHere(codec);
+  if (codec === Codec.chunk) {
+    return decodeChunkAsync(payload, prefix!, contentBytes, limits, signal);
+  }
   const { maxWindowLog } = limits;
   if (codec === Codec.brotli) return brotliDecodeAsync(payload, contentBytes, maxWindowLog);
   requireZstd(binding, codec, codec === Codec.prefix && !binding.abilities.prefixDecode);
