@@ -1,0 +1,118 @@
+/**
+ * Group commit: writes that arrive while a batch is on its way to the disk go together into the next
+ * one. Each batch is atomic and durable, and carries the new state record of every namespace it
+ * touches. The first failure stops the store for good (fail-stop): after a failed sync nobody knows
+ * what the disk holds, so nothing more is acknowledged until it is opened again.
+ */
+import { DwcpError, isDwcpError } from '../errors.ts';
+import type { Storage, StorageOp } from '../storage/storage.ts';
+
+/** One namespace's part in a batch. */
+export interface StateSource<C> {
+  /** The state record for a batch that makes exactly these changes durable. */
+  sealState(changes: readonly C[]): StorageOp;
+  /** The batch with these changes is durable. */
+  durable(changes: readonly C[]): void;
+}
+
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Group {
+  readonly ops: StorageOp[];
+  readonly changes: Map<StateSource<unknown>, unknown[]>;
+  readonly waiters: Waiter[];
+  sizeBytes: number;
+}
+
+const emptyGroup = (): Group => ({ ops: [], changes: new Map(), waiters: [], sizeBytes: 0 });
+
+/** Bytes after which a group takes no more writes, so that one batch stays quick to sync. */
+const MAX_GROUP_BYTES = 4 * 1024 * 1024;
+
+/** Collects writes into atomic durable batches. */
+export class GroupCommit {
+  readonly #storage: Storage;
+  #queue: Group[] = [];
+  #running: Promise<void> | undefined;
+  #failure: DwcpError | undefined;
+  #batches = 0;
+  #writes = 0;
+
+  constructor(storage: Storage) {
+    this.#storage = storage;
+  }
+
+  /** Batches written and writes in them. */
+  get stats(): { batches: number; writes: number } {
+    return { batches: this.#batches, writes: this.#writes };
+  }
+
+  /** The error that stopped the store. */
+  get failure(): DwcpError | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * Adds operations to the next batch, in call order; resolves when they are durable. Batches become
+   * durable in order.
+   * @throws ERR_DWCP_STORAGE when this or an earlier batch failed
+   */
+  commit<C>(ops: readonly StorageOp[], source?: StateSource<C>, change?: C): Promise<void> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    let group = this.#queue.at(-1);
+    if (group === undefined || group.sizeBytes >= MAX_GROUP_BYTES) {
+      group = emptyGroup();
+      this.#queue.push(group);
+    }
+    for (const op of ops) {
+      group.ops.push(op);
+      group.sizeBytes += op.key.length + (op.type === 'put' ? op.value.length : 0);
+    }
+    if (source) {
+      const owner = source as StateSource<unknown>;
+      const changes = group.changes.get(owner);
+      if (changes) changes.push(change);
+      else group.changes.set(owner, [change]);
+    }
+    const done = new Promise<void>((resolve, reject) => group.waiters.push({ resolve, reject }));
+    this.#running ??= this.#run();
+    return done;
+  }
+
+  /** Resolves when everything committed so far is durable or failed. */
+  async settled(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // One turn of patience lets writes of the same turn share a batch.
+    await Promise.resolve();
+    for (let group = this.#queue.shift(); group; group = this.#queue.shift()) {
+      await this.#write(group);
+    }
+    this.#running = undefined;
+  }
+
+  async #write(group: Group): Promise<void> {
+    try {
+      if (this.#failure) throw this.#failure;
+      for (const [source, changes] of group.changes) group.ops.push(source.sealState(changes));
+      await this.#storage.batch(group.ops, { durable: true });
+      this.#batches++;
+      this.#writes += group.waiters.length;
+      for (const [source, changes] of group.changes) source.durable(changes);
+      for (const { resolve } of group.waiters) resolve();
+    } catch (cause) {
+      this.#failure ??= asStorageError(cause);
+      for (const { reject } of group.waiters) reject(this.#failure);
+    }
+  }
+}
+
+function asStorageError(cause: unknown): DwcpError {
+  if (isDwcpError(cause)) return cause;
+  return new DwcpError('ERR_DWCP_STORAGE', 'a batch failed; the store stopped', { cause });
+}

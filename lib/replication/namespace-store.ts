@@ -1,0 +1,332 @@
+/**
+ * Writing one namespace. An update is one atomic durable batch of key record, value or delta frame,
+ * dot index, audit and namespace state (version vector, clock). Writers of one key run one after
+ * another, those of different keys at once, and share batches.
+ */
+import { Baseline } from '../compression/index.ts';
+import { merge, write } from '../conflict/index.ts';
+import type {
+  AuditRecord,
+  CausalContext,
+  Dot,
+  PolicyName,
+  SiblingSet,
+  Version,
+  VersionVector,
+} from '../conflict/index.ts';
+import { containsDot } from '../conflict/dot-ranges.ts';
+import { DwcpError, isDwcpError } from '../errors.ts';
+import type { StorageOp } from '../storage/storage.ts';
+import { AuditLog } from './audit-log.ts';
+import { ChainStore } from './chain-store.ts';
+import type { Placement, ValueIn } from './chain-store.ts';
+import { KeyLock } from './key-lock.ts';
+import { encodeRecord, placeOf } from './key-record.ts';
+import type { KeyRecord, Place } from './key-record.ts';
+import { layout } from './layout.ts';
+import { NamespaceReader } from './namespace-reader.ts';
+import { NamespaceState } from './namespace-state.ts';
+import type { StoreParts } from './store.ts';
+
+/** Writes running or waiting in one namespace. */
+const MAX_WAITING_WRITES = 65_536;
+/** Smaller values are not worth a place in the cache, bytes. */
+const CACHE_FROM_BYTES = 512;
+
+/** What a namespace is created with; recorded and never changed. */
+export interface NamespaceConfig {
+  readonly policy: PolicyName;
+  readonly codec: 'bytes' | 'json';
+}
+
+/** The value of a version from a peer; undefined is a tombstone. */
+export type RemoteValue =
+  | { readonly kind: 'inline'; readonly bytes: Buffer }
+  | { readonly kind: 'frame'; readonly frame: Buffer; readonly base: Dot | undefined }
+  | undefined;
+
+/** When a local write was asked for. */
+export interface WriteTiming {
+  /** ms since the epoch. */
+  readonly wallMs: number;
+  /** Monotonic ms. */
+  readonly startedMs: number;
+}
+
+/** A version that became durable here. */
+export interface Applied {
+  readonly key: string;
+  readonly version: Version;
+  readonly local: boolean;
+  /** For local writes. */
+  readonly timing: WriteTiming | undefined;
+  /** The sibling set after it, greatest first. */
+  readonly siblings: SiblingSet;
+  /** True when what a reader sees has changed. */
+  readonly visibleChanged: boolean;
+  readonly value: Baseline | undefined;
+  /** The frame as stored: whole, or against the value of `frameBase`. */
+  readonly frame: Buffer | undefined;
+  readonly frameBase: Dot | undefined;
+}
+
+/** Options of {@link NamespaceStore.put}. */
+export interface PutOptions {
+  /** What the writer had seen; everything here when absent. */
+  readonly context?: CausalContext | undefined;
+  readonly timing?: WriteTiming | undefined;
+}
+
+interface Commit {
+  readonly key: string;
+  readonly record: KeyRecord;
+  readonly set: SiblingSet;
+  readonly version: Version;
+  readonly value: Baseline | undefined;
+  readonly local: boolean;
+  readonly timing?: WriteTiming | undefined;
+  readonly placement: Placement;
+  readonly audit: readonly StorageOp[];
+  readonly obsoleteBlobs: readonly string[];
+}
+
+/** One namespace of the store. */
+export class NamespaceStore {
+  readonly ns: number;
+  readonly name: string;
+  readonly config: NamespaceConfig;
+  readonly state: NamespaceState;
+  readonly chains: ChainStore;
+  readonly reader: NamespaceReader;
+  readonly auditLog: AuditLog;
+  /** Called in the turn a version became durable, before its writer is answered. */
+  onApplied: (applied: Applied) => void = () => undefined;
+  readonly #parts: StoreParts;
+  readonly #lock: KeyLock = new KeyLock(MAX_WAITING_WRITES);
+
+  constructor(
+    parts: StoreParts,
+    identity: { ns: number; name: string; config: NamespaceConfig; stored: Buffer | undefined },
+  ) {
+    const { ns, name, config, stored } = identity;
+    const { storage, blobs, codec, cache, limits, random, replicaId: replica } = parts;
+    const { maxDriftMs, maxAuditRecords: maxRecords, inlineValueBytes } = limits;
+    this.#parts = parts;
+    this.ns = ns;
+    this.name = name;
+    this.config = config;
+    const state = new NamespaceState({ ns, replica, maxDriftMs, stored });
+    const chains = new ChainStore({ ns, storage, blobs, codec, cache, limits, random });
+    const log = { ns, namespace: name, storage, blobs, codec, state, chains };
+    this.state = state;
+    this.chains = chains;
+    this.reader = new NamespaceReader({ ns, policy: config.policy, storage, chains, codec });
+    this.auditLog = new AuditLog({ ...log, maxRecords, inlineValueBytes });
+  }
+
+  /** Dots whose effect is durable here. */
+  get vector(): VersionVector {
+    return this.state.vector;
+  }
+
+  /** Writes running or waiting. */
+  get pendingWrites(): number {
+    return this.#lock.size;
+  }
+
+  /**
+   * Writes a version; resolves when it is durable here. `bytes` belongs to the store from now on;
+   * undefined deletes. Without `context` the write replaces everything this node holds of the key.
+   * @throws ERR_DWCP_LIMIT, ERR_DWCP_VALUE_TOO_LARGE, ERR_DWCP_STORAGE, ERR_DWCP_STORAGE_CORRUPT
+   */
+  async put(key: string, bytes: Buffer | undefined, options: PutOptions = {}): Promise<Version> {
+    const { context, timing } = options;
+    this.#checkSize(bytes?.length ?? 0);
+    return this.#lock.run(key, async () => {
+      const record = await this.reader.record(key);
+      const value = bytes && Baseline.of(bytes);
+      const seen = (dot: Dot): boolean => !context || containsDot(context, dot);
+      const kept = record.siblings.filter(({ dot }) => !seen(dot));
+      const placing = await this.chains.plan(key, record, kept, value && { baseline: value });
+      const loser = this.config.policy === 'lww' ? kept[0] : undefined;
+      const { recording, obsolete } = await this.#prepareAudit(key, record, loser ? [loser] : []);
+      return this.state.stamp(this.#parts.clock.now(), (dot, hlc) => {
+        const deleted = value === undefined;
+        const { region, limits } = this.#parts;
+        const input = { dot, hlc, context, deleted, region, maxSiblings: limits.maxSiblings };
+        const { set, version } = write(record.siblings, input);
+        const audit = recording(loser ? [this.#decision(key, version, loser)] : []);
+        const placement = placing(dot);
+        const change = { key, record, set, version, value, local: true, timing, placement, audit };
+        return this.#commit({ ...change, obsoleteBlobs: obsolete });
+      });
+    });
+  }
+
+  /**
+   * Merges a version from a peer; resolves when its effect is durable here, at once when it was.
+   * @throws ERR_DWCP_BASE_MISSING or _MISMATCH (ask for the whole value), ERR_DWCP_FRAME_*,
+   * ERR_DWCP_OUTPUT_LIMIT, ERR_DWCP_VALUE_TOO_LARGE, ERR_DWCP_CLOCK_DRIFT, ERR_DWCP_PROTOCOL,
+   * ERR_DWCP_STORAGE
+   */
+  async apply(key: string, version: Version, remote: RemoteValue): Promise<'known' | 'applied'> {
+    if (this.vector.contains(version.dot)) return 'known';
+    return this.#lock.run(key, async () => {
+      if (this.vector.contains(version.dot)) return 'known';
+      this.state.receive(version.hlc, this.#parts.clock.now());
+      const record = await this.reader.record(key);
+      const { set, outcome } = merge(record.siblings, version);
+      if (outcome === 'known') {
+        await this.#advance([version.dot]);
+        return 'known';
+      }
+      const value = await this.#decode(key, record, remote);
+      this.#checkSize(value?.baseline.sizeBytes ?? 0);
+      const kept = set.filter((each) => each !== version);
+      const placing = await this.chains.plan(key, record, kept, value);
+      const rival = this.config.policy === 'lww' ? kept[0] : undefined;
+      const wins = set[0] === version;
+      const loser = rival && (wins ? rival : version);
+      const values = value && { version, value: value.baseline };
+      const losers = loser ? [loser] : [];
+      const { recording, obsolete } = await this.#prepareAudit(key, record, losers, values);
+      const records = rival ? [this.#decision(key, wins ? version : rival, loser!)] : [];
+      const change = { key, record, set, version, value: value?.baseline, local: false };
+      const audit = recording(records);
+      const placement = placing(version.dot);
+      await this.#commit({ ...change, placement, audit, obsoleteBlobs: obsolete });
+      return 'applied';
+    });
+  }
+
+  /** Adds dots whose effect is durable here through the versions that replaced them. */
+  async cover(vector: VersionVector): Promise<void> {
+    if (this.vector.covers(vector)) return;
+    await this.#parts.commits.commit([], this.state, { dots: [], covered: vector });
+  }
+
+  /** Makes the newest value of a long chain its full value. Writers of the key go on meanwhile. */
+  async rebase(key: string): Promise<boolean> {
+    const { chain } = await this.reader.record(key);
+    if (!chain || chain.links.length < 2) return false;
+    const depth = chain.links.length - 1;
+    const plan = await this.chains.planRebase(key, chain, depth);
+    return this.#lock.run(key, async () => {
+      const record = await this.reader.record(key);
+      const placement = record.chain?.blob === chain.blob ? plan(record.chain) : undefined;
+      const inUse = record.places.some((place) => place.kind === 'chain' && place.depth < depth);
+      if (!placement || inUse) {
+        await this.chains.discard([plan(chain).chain!.blob]);
+        return false;
+      }
+      const places = placesAfter(record, record.siblings, placement);
+      const rebased = { siblings: record.siblings, places, chain: placement.chain };
+      await this.#parts.commits.commit([...placement.ops, this.#putRecord(key, rebased)]);
+      await this.chains.discard(placement.obsoleteBlobs);
+      return true;
+    });
+  }
+
+  async #decode(key: string, record: KeyRecord, remote: RemoteValue): Promise<ValueIn | undefined> {
+    if (!remote) return undefined;
+    if (remote.kind === 'inline') return { baseline: Baseline.of(Buffer.from(remote.bytes)) };
+    const { frame, base: frameBase } = remote;
+    const base = frameBase && (await this.#base(key, record, frameBase));
+    const baseline = await this.#parts.codec.decode(frame, base);
+    return { baseline, frame, frameBase };
+  }
+
+  async #base(key: string, record: KeyRecord, dot: Dot): Promise<Baseline> {
+    try {
+      const held = await this.reader.heldValue(key, record, dot);
+      if (held) return held;
+    } catch (cause) {
+      if (!isDwcpError(cause, 'ERR_DWCP_STORAGE_CORRUPT')) throw cause;
+      throw new DwcpError('ERR_DWCP_BASE_MISSING', 'the base is damaged here', { cause });
+    }
+    throw new DwcpError('ERR_DWCP_BASE_MISSING', `no value ${dot.replica}:${dot.seq} here`);
+  }
+
+  #decision(key: string, winner: Version, loser: Version): AuditRecord {
+    const { policy } = this.config;
+    return { namespace: this.name, key, policy, winner, loser, atMs: this.#parts.clock.now() };
+  }
+
+  async #prepareAudit(
+    key: string,
+    record: KeyRecord,
+    losers: readonly Version[],
+    incoming?: { version: Version; value: Baseline },
+  ): ReturnType<AuditLog['prepare']> {
+    const values: (Baseline | undefined)[] = [];
+    for (const loser of losers) {
+      const isNew = !record.siblings.includes(loser);
+      values.push(isNew ? incoming?.value : await this.reader.valueOf(key, record, loser));
+    }
+    return this.auditLog.prepare(values);
+  }
+
+  async #commit(change: Commit): Promise<Version> {
+    const { key, record, set, version, value, placement } = change;
+    if (set.length > 1) this.state.conflicts++;
+    const gone = record.siblings.filter((old) => !set.includes(old));
+    const places = placesAfter(record, set, placement);
+    const ops: StorageOp[] = [
+      ...placement.ops,
+      ...change.audit,
+      ...gone.map(({ dot }): StorageOp => ({ type: 'delete', key: layout.dot(this.ns, dot) })),
+      { type: 'put', key: layout.dot(this.ns, version.dot), value: Buffer.from(key, 'utf8') },
+      this.#putRecord(key, { siblings: set, places, chain: placement.chain }),
+    ];
+    const { commits, onChainGrown } = this.#parts;
+    await commits.commit(ops, this.state, { dots: [version.dot] });
+    if (value && value.sizeBytes >= CACHE_FROM_BYTES) this.chains.remember(version.dot, value);
+    this.onApplied({ ...this.#describe(change), key, version, value, siblings: set });
+    if (placement.chain && this.chains.rebaseDue(placement.chain)) onChainGrown(this, key);
+    await this.chains.discard([...placement.obsoleteBlobs, ...change.obsoleteBlobs]);
+    return version;
+  }
+
+  #describe({
+    set,
+    version,
+    local,
+    timing,
+    placement,
+  }: Commit): Pick<Applied, 'local' | 'timing' | 'visibleChanged' | 'frame' | 'frameBase'> {
+    const visibleChanged = this.config.policy === 'siblings' || set[0] === version;
+    const before = placement.chain?.links.at(-2);
+    return { local, timing, visibleChanged, frame: placement.frame, frameBase: before?.dot };
+  }
+
+  async #advance(dots: readonly Dot[]): Promise<void> {
+    await this.#parts.commits.commit([], this.state, { dots });
+  }
+
+  #putRecord(key: string, record: KeyRecord): StorageOp {
+    const value = encodeRecord(record, this.#parts.codec.crc32c);
+    return { type: 'put', key: layout.record(this.ns, key), value };
+  }
+
+  #checkSize(sizeBytes: number): void {
+    const { maxValueBytes } = this.#parts.limits;
+    if (sizeBytes <= maxValueBytes) return;
+    throw new DwcpError(
+      'ERR_DWCP_VALUE_TOO_LARGE',
+      `${sizeBytes} bytes, at most ${maxValueBytes}`,
+      {
+        detail: { limit: 'maxValueBytes', sizeBytes, max: maxValueBytes },
+      },
+    );
+  }
+}
+
+/** Where each version of `set` is after the placement of the one that is not in `record`. */
+function placesAfter(record: KeyRecord, set: SiblingSet, placement: Placement): Place[] {
+  return set.map((version) => {
+    const place = placeOf(record, version);
+    if (!place) return placement.place;
+    if (place.kind !== 'chain' || !placement.moved) return place;
+    return { kind: 'chain', depth: placement.moved.get(place.depth)! };
+  });
+}
