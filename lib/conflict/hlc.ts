@@ -29,10 +29,12 @@ export function compareVersions(a: Version, b: Version): number {
 }
 
 /** True for a stamp whose fields are integers in range. */
-export function isHlc(value: Hlc): boolean {
-  const { wallMs, counter } = value;
-  const within = (n: number, max: number): boolean => Number.isInteger(n) && n >= 0 && n <= max;
-  return within(wallMs, maxWallMs) && within(counter, maxCounter);
+export function isHlc({ wallMs, counter }: Hlc): boolean {
+  return isWhole(wallMs, maxWallMs) && isWhole(counter, maxCounter);
+}
+
+function isWhole(value: number, max: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= max;
 }
 
 /** Options of {@link HybridClock}. */

@@ -24,7 +24,7 @@ export function checkOps(ops: readonly StorageOp[]): number {
       checkBytes(op.value, 'ops[].value');
       sizeBytes += op.value.length;
     } else if (op.type !== 'delete') {
-      invalidArg('ops[].type', 'put or delete', (op as { type: unknown }).type);
+      invalidArg('ops[].type', 'put or delete', Object(op).type);
     }
   }
   return sizeBytes;

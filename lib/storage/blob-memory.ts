@@ -30,7 +30,7 @@ export class BlobMemory implements BlobStore {
 
   async *list(): AsyncGenerator<string, void, undefined> {
     this.#checkOpen();
-    yield* [...this.#blobs.keys()];
+    yield* this.#blobs.keys();
   }
 
   async close(): Promise<void> {

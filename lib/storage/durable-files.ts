@@ -20,7 +20,7 @@ export async function writeDurably(
   bytes: Uint8Array,
 ): Promise<void> {
   try {
-    const handle = await open(temporary, 'wx', 0o600);
+    const handle = await open(temporary, 'w', 0o600);
     try {
       await handle.writeFile(bytes);
       await handle.sync();
