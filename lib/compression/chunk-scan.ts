@@ -16,8 +16,10 @@ const NEAR_BYTES = 4096;
 /** Candidates looked at per position. */
 const MAX_CANDIDATES = 8;
 /** Bytes hashed, or their equal in other work, between two chances to yield: a few milliseconds. */
-const WORK_PER_STEP = 512 * 1024;
+const WORK_PER_STEP = 256 * 1024;
 const WORK_PER_CANDIDATE = 16;
+/** An edit of up to this many bytes is looked for without hashing. */
+const SMALL_EDIT_BYTES = 16;
 /** Bytes rolled over before the stride is thought over again. */
 const SPAN_BYTES = 8 * 1024;
 /** Unmatched bytes after which only every 3rd, then every 7th position is looked up; odd, so that each
@@ -60,8 +62,36 @@ export class ChunkScanner {
   step(): boolean {
     const last = this.#next.length - this.#index.blockBytes - 4;
     this.#work = WORK_PER_STEP;
-    while (this.#at <= last && this.#work > 0) this.#seek(last);
+    while (this.#at <= last && this.#work > 0) {
+      if (this.#at !== this.#done || !this.#resume()) this.#seek(last);
+    }
     return this.#at > last;
+  }
+
+  /**
+   * Looks for the old alignment just behind a small edit (some bytes replaced, added or dropped), which
+   * is the usual case and needs no hashing; says whether it found it.
+   */
+  #resume(): boolean {
+    const base = this.#base;
+    const next = this.#next;
+    const from = this.#expected;
+    const at = this.#done;
+    for (let k = 1; k <= SMALL_EDIT_BYTES; k++) {
+      if (this.#resumesAt(base, from + k, next, at + k)) return true;
+      if (this.#resumesAt(base, from, next, at + k)) return true;
+      if (this.#resumesAt(base, from + k, next, at)) return true;
+    }
+    return false;
+  }
+
+  #resumesAt(base: Buffer, from: number, next: Buffer, at: number): boolean {
+    if (base[from] !== next[at] || base[from + 1] !== next[at + 1]) return false;
+    if (base[from + 2] !== next[at + 2] || at >= next.length || from >= base.length) return false;
+    const length = commonForward(base, from, next, at);
+    if (length < this.#minNear) return false;
+    this.#take(at, from, length);
+    return true;
   }
 
   /** Rolls from `#at` to the next match or the end of a span. */

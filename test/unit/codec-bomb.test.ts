@@ -1,0 +1,53 @@
+/** A small frame that claims or holds a huge value costs a typed error and no memory. */
+import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { constants, createBrotliCompress } from 'node:zlib';
+import test from 'ava';
+import { ChecksumKind, Codec, decompress } from '../../lib/compression/index.ts';
+import { writeFrame } from '../../lib/compression/frame.ts';
+import { native } from '../../lib/native/portable.ts';
+import { codeOf } from '../fakes/codec.ts';
+
+const MiB = 1024 * 1024;
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+async function packedZeros(sizeBytes: number): Promise<Buffer> {
+  const stream = createBrotliCompress({ params: { [constants.BROTLI_PARAM_QUALITY]: 5 } });
+  const pieces: Buffer[] = [];
+  stream.on('data', (piece: Buffer) => pieces.push(piece));
+  const zeros = Buffer.alloc(MiB);
+  for (let size = 0; size < sizeBytes; size += MiB) {
+    if (!stream.write(zeros)) await once(stream, 'drain');
+  }
+  stream.end();
+  await once(stream, 'end');
+  return Buffer.concat(pieces);
+}
+
+test('incident bomb: kilobytes that hold 256 MB stop at a limit of 1 MB', async (t) => {
+  const payload = await packedZeros(256 * MiB);
+  t.true(payload.length < 32 * 1024);
+  const checksum = { kind: ChecksumKind.none, bytes: Buffer.alloc(0) };
+  const frame = (contentBytes: number): Buffer =>
+    writeFrame(native.codec, { codec: Codec.brotli, contentBytes, checksum }, payload);
+  const open = (bytes: Buffer) => () => decompress(bytes, { limits: { maxOutputBytes: MiB } });
+  const honest = frame(256 * MiB);
+  const lying = frame(MiB);
+  t.is(await grownBytes(open(honest)), 'none');
+  t.is(await grownBytes(open(lying)), 'none');
+});
+
+/** RSS growth over refused calls: `none` when under 2 MB. Garbage of earlier calls is collected first. */
+async function grownBytes(call: () => unknown): Promise<string> {
+  for (let i = 0; i < 20; i++) await codeOf(call);
+  collect();
+  const before = process.memoryUsage().rss;
+  for (let i = 0; i < 20; i++) {
+    if ((await codeOf(call)) !== 'ERR_DWCP_OUTPUT_LIMIT') return 'another code';
+  }
+  collect();
+  const grown = process.memoryUsage().rss - before;
+  return grown < 2 * MiB ? 'none' : `${grown} bytes`;
+}
