@@ -1,4 +1,20 @@
 /** `dwcp/testing`: virtual time, simulated links and disks, shaping and faults, for your own tests. */
+export { fault, type FaultRates, type FaultyPipe } from './fault.ts';
+export {
+  type DirectionProfile,
+  type LinkProfile,
+  partitioned,
+  profiles,
+  wanProfile,
+} from './link-profile.ts';
+export { type OnIdentified, shape, type ShapedPipe, type ShapeOptions } from './shape.ts';
+export {
+  type LinkEnd,
+  type ProfileFor,
+  type ShapedTransport,
+  shapeTransport,
+  type ShapeTransportOptions,
+} from './shape-transport.ts';
 export { SimulatedClock } from './simulated-clock.ts';
 export {
   SimulatedNetwork,
