@@ -20,9 +20,9 @@ export interface Endpoint {
 }
 
 const decayMs = 10_000;
-const priorWeight = 3;
-const weightMax = 12;
-const latencyGain = 0.12;
+const priorWeight = 10;
+const weightMax = 25;
+const latencyGain = 0.05;
 const successGain = 0.1;
 const successMin = 0.01;
 const trialFirstMs = 100;

@@ -107,7 +107,12 @@ class RemoteAttempt implements Attempt {
   #lost(error: DwcpError): void {
     if (!this.#done) return;
     if (this.#header.idempotent) this.#finish({ type: 'lost', error, sent: true });
-    else void this.#sent.then((sent) => this.#finish({ type: 'lost', error, sent }));
+    else void this.#lostOnceSettled(error);
+  }
+
+  async #lostOnceSettled(error: DwcpError): Promise<void> {
+    const sent = await this.#sent;
+    this.#finish({ type: 'lost', error, sent });
   }
 }
 

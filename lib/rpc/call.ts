@@ -9,7 +9,7 @@
  */
 import type { Budget, Lease } from '../balancing/index.ts';
 import type { Clock, Timer } from '../clock.ts';
-import { DwcpError, isDwcpError } from '../errors.ts';
+import { DwcpError, isDwcpError, type ErrorCode } from '../errors.ts';
 import type { Attempt, Outcome } from './attempt.ts';
 import type { Route, Waiter } from './route.ts';
 import { Refusal, type PayloadCodec, type RequestHeader } from './wire.ts';
@@ -79,6 +79,7 @@ const assumedBytesPerMs = 10_000;
 const maxAttempts = 16;
 
 const unbudgeted: ReadonlySet<Refusal> = new Set([Refusal.noService, Refusal.draining]);
+const mayComeBack: ReadonlySet<ErrorCode> = new Set(['ERR_DWCP_LINK_DOWN', 'ERR_DWCP_NO_ENDPOINT']);
 const hopeless: ReadonlySet<Refusal> = new Set([Refusal.tooLarge, Refusal.codec]);
 
 /** A call under way; create it, then `start()`. */
@@ -247,9 +248,7 @@ export class Call implements Waiter {
   /** No endpoint is left: wait for one if links may come back, else report the last error. */
   #waitOrFail(): void {
     const error = this.#lastError;
-    const goneForNow = error === undefined || error.code === 'ERR_DWCP_LINK_DOWN';
-    const unserved = isDwcpError(error, 'ERR_DWCP_NO_ENDPOINT');
-    if (!goneForNow && !unserved) return this.#finish({ error: error as DwcpError });
+    if (error && !mayComeBack.has(error.code)) return this.#finish({ error });
     this.#env.route.waiting.add(this);
     this.#wait ??= this.#env.clock.setTimer(() => {
       const cause = this.#lastError;

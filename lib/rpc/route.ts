@@ -128,7 +128,7 @@ export class Route {
 
   /** A node fell silent: everything that waits on it moves on now. */
   silent(nodeId: string): void {
-    for (const waiter of [...(this.#attempts.get(nodeId) ?? [])]) waiter.rescue(nodeId);
+    for (const waiter of Array.from(this.#attempts.get(nodeId) ?? [])) waiter.rescue(nodeId);
   }
 
   #add(link: Link): void {
@@ -136,6 +136,6 @@ export class Route {
   }
 
   #wake(): void {
-    for (const waiter of [...this.waiting]) waiter.wake();
+    for (const waiter of Array.from(this.waiting)) waiter.wake();
   }
 }

@@ -4,7 +4,7 @@
  */
 import diagnosticsChannel from 'node:diagnostics_channel';
 import { Budget } from '../balancing/index.ts';
-import type { Clock } from '../clock.ts';
+import { sleep, type Clock } from '../clock.ts';
 import { DwcpError, invalidArg } from '../errors.ts';
 import { defaultLimits, type CallLimits } from '../limits.ts';
 import { Channel } from '../links/link.ts';
@@ -282,14 +282,12 @@ class NodeRpc implements Rpc {
       if (this.#calls.size === 0) resolve();
       else this.#idle = resolve;
     });
-    let timer;
-    const timeout = new Promise<void>((resolve) => {
-      timer = this.#clock.setTimer(resolve, timeoutMs);
-    });
+    const stop = new AbortController();
+    const timeout = sleep(this.#clock, timeoutMs, stop.signal).catch(() => {});
     await Promise.race([Promise.all([own, this.#server.idle()]), timeout]);
-    (timer as { cancel(): void } | undefined)?.cancel();
+    stop.abort();
     const closed = new DwcpError('ERR_DWCP_CLOSED', 'the node closed');
-    for (const call of [...this.#calls]) call.cancel(closed);
+    for (const call of Array.from(this.#calls)) call.cancel(closed);
     this.#server.abortAll(closed);
     this.#directory.close();
   }

@@ -25,10 +25,11 @@ export interface Execution {
   readonly reply: (reply: Reply) => void;
 }
 
-type AnyHandler = (payload: never, context: CallContext) => unknown;
+/** A handler of either codec; the codec it was registered with decides what it is given. */
+export type AnyHandler = (payload: never, context: CallContext) => unknown;
 
 interface Registration {
-  readonly fn: (payload: unknown, context: CallContext) => unknown;
+  readonly fn: AnyHandler;
   readonly codec: PayloadCodec;
 }
 
@@ -98,7 +99,7 @@ export class Server {
         detail: { limit: 'maxServices' },
       });
     }
-    this.#handlers.set(service, { fn: fn as Registration['fn'], codec });
+    this.#handlers.set(service, { fn, codec });
   }
 
   unhandle(service: string): void {
@@ -156,19 +157,24 @@ export class Server {
       context.abort(new DwcpError('ERR_DWCP_DEADLINE', 'The caller’s deadline passed.'));
     }, execution.header.deadlineMs);
     timer.unref();
-    void this.#run(handler, execution.payload, context).then((reply) => {
+    const finish = async (): Promise<void> => {
+      const reply = await this.#run(handler, execution.payload, context);
       timer.cancel();
       this.handled += 1;
       this.#running.delete(abort);
       if (open) execution.reply(reply);
       if (this.#running.size === 0) this.#idle?.();
-    });
+    };
+    void finish();
     return abort;
   }
 
   async #run(handler: Registration, payload: Buffer, context: Context): Promise<Reply> {
     try {
-      const value = await handler.fn(decodePayload(handler.codec, payload), context);
+      const value: unknown = await Reflect.apply(handler.fn, undefined, [
+        decodePayload(handler.codec, payload),
+        context,
+      ]);
       const bytes = encodePayload(handler.codec, value);
       const { maxPayloadBytes } = this.#limits;
       if (bytes.length <= maxPayloadBytes) return { type: 'ok', payload: bytes };
@@ -182,6 +188,6 @@ export class Server {
 
 function errorReply(error: unknown): Reply {
   if (!(error instanceof Error)) return { type: 'error', code: '', text: String(error) };
-  const code = (error as { code?: unknown }).code;
-  return { type: 'error', code: typeof code === 'string' ? code : '', text: error.message };
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return { type: 'error', code, text: error.message };
 }

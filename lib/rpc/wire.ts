@@ -33,6 +33,10 @@ export const Refusal = {
 } as const;
 export type Refusal = (typeof Refusal)[keyof typeof Refusal];
 
+const refusals: ReadonlyMap<number, Refusal> = new Map(
+  Object.values(Refusal).map((reason) => [reason, reason]),
+);
+
 /** Bounds of the header fields, bytes. */
 export const wireBounds = {
   serviceBytes: 255,
@@ -113,7 +117,9 @@ export function encodeRefused(reason: Refusal): Buffer {
 
 /** The services this node serves; names are sorted here. */
 export function encodeAnnounce(services: Iterable<string>): Buffer {
-  const names = [...services].map((name) => Buffer.from(name)).sort(Buffer.compare);
+  const names = [...services]
+    .map((name) => Buffer.from(name))
+    .toSorted((a, b) => Buffer.compare(a, b));
   const parts: Buffer[] = [Buffer.from([wireVersion, MessageType.announce, 0, 0])];
   parts[0]!.writeUInt16BE(names.length, 2);
   for (const name of names) parts.push(Buffer.from([name.length]), name);
@@ -194,9 +200,8 @@ function readError(reader: Reader): Message {
 
 function readRefused(reader: Reader): Message {
   const reason = reader.u8();
-  if (reason < Refusal.noService || reason > Refusal.codec) reader.corrupt('refusal reason');
   reader.done();
-  return { type: 'refused', reason: reason as Refusal };
+  return { type: 'refused', reason: refusals.get(reason) ?? reader.corrupt('refusal reason') };
 }
 
 function readAnnounce(reader: Reader, limits: WireLimits): Message {

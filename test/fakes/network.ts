@@ -38,7 +38,7 @@ export class FakeNetwork {
   /** The node dies: its peers see their links fall now. */
   kill(node: FakeLinks): void {
     node.dead = true;
-    for (const link of [...node.all()] as FakeLink[]) link.close();
+    for (const link of Array.from(node.all())) link.close();
   }
 
   /** The node stops reading and running; its links stay up. */
@@ -51,7 +51,7 @@ export class FakeNetwork {
     node.frozen = undefined;
     for (const deliver of queued) deliver();
     // A live link answers the pings it finds.
-    for (const link of node.all() as FakeLink[]) link.transmit(() => {});
+    for (const link of node.all()) link.transmit(() => {});
   }
 }
 
@@ -102,11 +102,11 @@ export class FakeLinks extends EventEmitter<LinkEvents> implements Links {
     return this.allow(verb, namespace);
   }
 
-  get(nodeId: string): Link | undefined {
+  get(nodeId: string): FakeLink | undefined {
     return this.#links.get(nodeId);
   }
 
-  all(): readonly Link[] {
+  all(): readonly FakeLink[] {
     return [...this.#links.values()];
   }
 
@@ -196,7 +196,7 @@ export class FakeLink implements Link {
     if (this.#down) return;
     this.#down = true;
     const error = new DwcpError('ERR_DWCP_LINK_DOWN', 'cut');
-    for (const stream of [...this.streams]) stream.closed(error);
+    for (const stream of Array.from(this.streams)) stream.closed(error);
     this.owner.detach(this, error);
     this.other.close();
   }

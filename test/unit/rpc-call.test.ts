@@ -6,7 +6,7 @@ import type { CallLimits } from '../../lib/limits.ts';
 import { seededRandom } from '../../lib/random.ts';
 import { createRpc, type CallContext, type Rpc, type RpcCallEvent } from '../../lib/rpc/index.ts';
 import { ManualClock } from '../fakes/clock.ts';
-import { FakeNetwork, type FakeLink, type FakeLinks } from '../fakes/network.ts';
+import { FakeNetwork, type FakeLinks } from '../fakes/network.ts';
 
 const seed = 7;
 
@@ -58,7 +58,19 @@ function failedWith(t: ExecutionContext, box: { outcome?: Outcome }, code: Error
   t.is(box.outcome?.error?.code, code, `outcome: ${JSON.stringify(box.outcome)}`);
 }
 
+/** A promise that a test settles when it likes. */
+class Gate {
+  open!: () => void;
+  readonly opened: Promise<void> = new Promise((resolve) => (this.open = resolve));
+}
+
 const echo = (payload: Buffer): Buffer => payload;
+const isPublished = (event: unknown): event is RpcCallEvent =>
+  typeof event === 'object' &&
+  event !== null &&
+  'service' in event &&
+  event.service === 'published';
+
 const idempotent = { idempotent: true } as const;
 const ping = Buffer.from('ping');
 
@@ -186,8 +198,8 @@ test('a non-idempotent call is never executed twice', async (t) => {
 
 test('a refusal is retried elsewhere even when not idempotent: it was not executed', async (t) => {
   const { clock, caller, near, far } = await world({ maxHandlersInFlight: 1 });
-  let release = (): void => {};
-  near.handle('work', () => new Promise<void>((resolve) => (release = resolve)));
+  const gate = new Gate();
+  near.handle('work', () => gate.opened);
   far.handle('work', () => Buffer.from('far'));
   await clock.advance(100);
   const first = follow(clock, caller.call('work', ping));
@@ -195,7 +207,7 @@ test('a refusal is retried elsewhere even when not idempotent: it was not execut
   const second = follow(clock, caller.call('work', ping));
   await clock.advance(90);
   t.is(second.outcome?.value?.toString(), 'far');
-  release();
+  gate.open();
   await clock.advance(2);
   t.truthy(first.outcome?.value);
   t.is(near.stats().refused, 1);
@@ -203,8 +215,8 @@ test('a refusal is retried elsewhere even when not idempotent: it was not execut
 
 test('a draining node finishes its handlers, refuses new calls, and callers move on', async (t) => {
   const { clock, caller, near, far } = await world();
-  let release = (): void => {};
-  near.handle('work', () => new Promise<void>((resolve) => (release = resolve)));
+  const gate = new Gate();
+  near.handle('work', () => gate.opened);
   far.handle('work', () => Buffer.from('far'));
   await clock.advance(100);
   const first = follow(clock, caller.call('work', ping));
@@ -214,7 +226,7 @@ test('a draining node finishes its handlers, refuses new calls, and callers move
   await clock.advance(90);
   t.is(second.outcome?.value?.toString(), 'far');
   t.is(first.outcome, undefined);
-  release();
+  gate.open();
   await clock.advance(2);
   await closed;
   t.truthy(first.outcome?.value);
@@ -275,7 +287,9 @@ test('an error of the handler comes back with its code and message, and is not r
 
 test('json payloads and replies; a codec both sides do not share is refused', async (t) => {
   const { clock, caller, near } = await world();
-  near.handle('sum', (list) => (list as number[]).reduce((a, b) => a + b, 0), { codec: 'json' });
+  near.handle('sum', (list) => Array.isArray(list) && list.reduce((a, b) => a + b, 0), {
+    codec: 'json',
+  });
   await clock.advance(100);
   const reply = caller.call('sum', [1, 2, 3], { codec: 'json' });
   await clock.advance(5);
@@ -289,7 +303,7 @@ test('a call waits for a link that comes back, and gives up with ERR_DWCP_NO_END
   const { clock, net, caller, near, links } = await world();
   near.handle('work', echo);
   await clock.advance(100);
-  for (const link of links.caller.all()) (link as FakeLink).close();
+  for (const link of links.caller.all()) link.close();
   const box = follow(clock, caller.call('work', ping));
   await clock.advance(500);
   t.is(box.outcome, undefined);
@@ -384,8 +398,7 @@ test('every ended call is published and counted; nothing stays behind', async (t
   await clock.advance(100);
   const events: RpcCallEvent[] = [];
   const listen = (event: unknown): void => {
-    const ended = event as RpcCallEvent;
-    if (ended.service === 'published') events.push(ended);
+    if (isPublished(event)) events.push(event);
   };
   subscribe('dwcp:rpc:call', listen);
   const idle = clock.pending;
