@@ -4,6 +4,9 @@
  * extra load. Balance never passes `burst`.
  */
 
+/** Shares such as 0.2 do not add up exactly. */
+const roundingError = 1e-6;
+
 /** Options of {@link Budget}. */
 export interface BudgetOptions {
   /** Tokens deposited per call, e.g. 0.2 for "20 % of calls". */
@@ -38,8 +41,8 @@ export class Budget {
   /** Takes a token for one extra attempt; false when there is none. */
   withdraw(nowMs: number): boolean {
     this.#refill(nowMs, 0);
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
+    if (this.#tokens < 1 - roundingError) return false;
+    this.#tokens = Math.max(0, this.#tokens - 1);
     return true;
   }
 

@@ -23,6 +23,8 @@ const decayMs = 10_000;
 const priorWeight = 10;
 const weightMax = 25;
 const latencyGain = 0.05;
+/** One answer counts for at most this many times the estimate: a single stall must not starve. */
+const outlierFactor = 4;
 const successGain = 0.1;
 const successMin = 0.01;
 const trialFirstMs = 100;
@@ -163,7 +165,9 @@ export class EndpointRecord {
 
   #sample(latencyMs: number): void {
     const gain = Math.max(latencyGain, 1 / (this.#weight + 1));
-    this.#latencyMs += gain * (latencyMs - this.#latencyMs);
+    const known = this.#weight >= 1;
+    const highest = known ? outlierFactor * Math.max(this.#latencyMs, this.rttMs) : latencyMs;
+    this.#latencyMs += gain * (Math.min(latencyMs, highest) - this.#latencyMs);
     this.#weight = Math.min(this.#weight + 1, weightMax);
   }
 }

@@ -82,6 +82,7 @@ class RemoteAttempt implements Attempt {
   #notSent(cause: unknown): boolean {
     const error = cause instanceof DwcpError ? cause : protocolError(String(cause));
     this.#finish({ type: 'lost', error, sent: false });
+    this.#stream.reset('ERR_DWCP_ABORTED', 'the request could not be sent');
     return false;
   }
 

@@ -1,67 +1,39 @@
-/** A clock that moves only when told, with every timer run in order of its time. */
-import type { Clock, Timer } from '../../lib/clock.ts';
+/** The simulated clock with two additions for tests of calls: a stalled event loop, and a timer count. */
+import type { Timer } from '../../lib/clock.ts';
+import { SimulatedClock } from '../../lib/testing/index.ts';
 
-interface Entry {
-  readonly atMs: number;
-  readonly order: number;
-  readonly fn: () => void;
-}
+/** Virtual time that can also jump without running anything. */
+export class StallingClock extends SimulatedClock {
+  #stalledMs = 0;
+  #pending = new Set<object>();
 
-/** Manual time for unit tests of rooms that take a `Clock`. */
-export class ManualClock implements Clock {
-  #nowMs = 1_000;
-  #order = 0;
-  readonly #timers = new Set<Entry>();
-
-  now(): number {
-    return this.#nowMs;
+  override monotonic(): number {
+    return super.monotonic() + this.#stalledMs;
   }
 
-  monotonic(): number {
-    return this.#nowMs;
-  }
-
+  /** Timers set, not fired and not cancelled. */
   get pending(): number {
-    return this.#timers.size;
+    return this.#pending.size;
   }
 
-  setTimer(fn: () => void, delayMs: number): Timer {
-    const entry = { atMs: this.#nowMs + Math.max(0, delayMs), order: (this.#order += 1), fn };
-    this.#timers.add(entry);
-    return { cancel: () => this.#timers.delete(entry), unref: () => {} };
+  override setTimer(fn: () => void, delayMs: number): Timer {
+    const mark = {};
+    this.#pending.add(mark);
+    const timer = super.setTimer(() => {
+      this.#pending.delete(mark);
+      fn();
+    }, delayMs);
+    return {
+      cancel: () => {
+        this.#pending.delete(mark);
+        timer.cancel();
+      },
+      unref: () => timer.unref(),
+    };
   }
 
-  /** Moves time without running anything, as a stalled event loop does. */
+  /** Time passes and nothing runs, as when the event loop is blocked: timers fire late. */
   stall(ms: number): void {
-    this.#nowMs += ms;
+    this.#stalledMs += ms;
   }
-
-  /** Runs everything due in the next `ms`, letting promises settle between timers. */
-  async advance(ms: number): Promise<void> {
-    const endMs = this.#nowMs + ms;
-    await settle();
-    for (;;) {
-      const next = this.#next();
-      if (!next || next.atMs > endMs) break;
-      this.#timers.delete(next);
-      this.#nowMs = Math.max(this.#nowMs, next.atMs);
-      next.fn();
-      await settle();
-    }
-    this.#nowMs = Math.max(this.#nowMs, endMs);
-  }
-
-  #next(): Entry | undefined {
-    let next: Entry | undefined;
-    for (const entry of this.#timers) {
-      const earlier = !next || entry.atMs < next.atMs;
-      if (earlier || (entry.atMs === next!.atMs && entry.order < next!.order)) next = entry;
-    }
-    return next;
-  }
-}
-
-/** Lets pending promise reactions run. */
-export async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i += 1) await Promise.resolve();
 }

@@ -1,12 +1,12 @@
 /**
- * An in-memory network of `Links` on a manual clock: messages take a one-way delay, nodes can be killed,
+ * An in-memory network of `Links` on a simulated clock: messages take a one-way delay, nodes can be killed,
  * frozen and thawed, links cut. Streams follow the contract of lib/transport/stream.ts.
  */
 import { EventEmitter } from 'node:events';
 import { DwcpError, type ErrorCode } from '../../lib/errors.ts';
 import type { Channel, Hello, Link, LinkEvents, LinkStats, Links } from '../../lib/links/link.ts';
 import type { SendOptions, Stream } from '../../lib/transport/stream.ts';
-import type { ManualClock } from './clock.ts';
+import type { StallingClock } from './clock.ts';
 
 export interface FakeNodeOptions {
   readonly nodeId: string;
@@ -15,10 +15,10 @@ export interface FakeNodeOptions {
 
 /** The nodes and what lies between them. */
 export class FakeNetwork {
-  readonly clock: ManualClock;
+  readonly clock: StallingClock;
   readonly #nodes = new Map<string, FakeLinks>();
 
-  constructor(clock: ManualClock) {
+  constructor(clock: StallingClock) {
     this.clock = clock;
   }
 

@@ -23,6 +23,8 @@ export interface SimulationOptions {
   readonly serviceMs: (random: Random) => number;
   /** Factor on the service time of each server at a time, or 'fail' for a failure after 1 ms. */
   readonly fault: (server: number, nowMs: number) => number | 'fail';
+  /** How long a server stands still from now on, ms. */
+  readonly pauseMs?: (server: number, nowMs: number) => number;
   readonly policy: 'picker' | 'jsq' | 'least-connections' | 'p2c';
 }
 
@@ -116,7 +118,8 @@ export function simulate(options: SimulationOptions): SimulationResult {
     const job = queues[server]!.shift();
     if (!job) return;
     busy[server]! += 1;
-    agenda.push({ atMs: nowMs + job.serviceMs, run: () => finish(server, job) });
+    const pauseMs = options.pauseMs?.(server, nowMs) ?? 0;
+    agenda.push({ atMs: nowMs + pauseMs + job.serviceMs, run: () => finish(server, job) });
   };
   const finish = (server: number, job: Job): void => {
     busy[server]! -= 1;

@@ -1,17 +1,17 @@
-/** Calls over a fake network on a manual clock: what happens, and at which millisecond. */
+/** Calls over a fake network on a simulated clock: what happens, and at which millisecond. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import test, { type ExecutionContext } from 'ava';
 import { DwcpError, isDwcpError, type ErrorCode } from '../../lib/errors.ts';
 import type { CallLimits } from '../../lib/limits.ts';
 import { seededRandom } from '../../lib/random.ts';
 import { createRpc, type CallContext, type Rpc, type RpcCallEvent } from '../../lib/rpc/index.ts';
-import { ManualClock } from '../fakes/clock.ts';
+import { StallingClock } from '../fakes/clock.ts';
 import { FakeNetwork, type FakeLinks } from '../fakes/network.ts';
 
 const seed = 7;
 
 interface World {
-  readonly clock: ManualClock;
+  readonly clock: StallingClock;
   readonly net: FakeNetwork;
   readonly caller: Rpc;
   readonly near: Rpc;
@@ -21,7 +21,7 @@ interface World {
 
 /** A caller, a peer 0.5 ms away in its region, and one 40 ms away in another. */
 async function world(limits: Partial<CallLimits> = {}): Promise<World> {
-  const clock = new ManualClock();
+  const clock = new StallingClock();
   const net = new FakeNetwork(clock);
   const links = {
     caller: net.node('c', 'eu'),
@@ -43,8 +43,8 @@ interface Outcome {
   readonly tookMs: number;
 }
 
-/** Follows a promise on the manual clock. */
-function follow(clock: ManualClock, promise: Promise<Buffer>): { outcome?: Outcome } {
+/** Follows a promise on the simulated clock. */
+function follow(clock: StallingClock, promise: Promise<Buffer>): { outcome?: Outcome } {
   const box: { outcome?: Outcome } = {};
   const startMs = clock.monotonic();
   promise.then(
@@ -159,15 +159,21 @@ test('a hundred calls waiting on a silent node are all rescued: the hedge budget
 });
 
 test('our own stalled loop is not taken for a silent peer', async (t) => {
-  const { clock, caller, near, far } = await world();
+  const { clock, net, caller, near, far, links } = await world();
   near.handle('work', echo);
   far.handle('work', echo);
   await clock.advance(100);
   const box = follow(clock, caller.call('work', ping, idempotent));
+  await clock.advance(0.7);
+  // The reply lies unread in the socket while the loop is blocked; timers run first, then sockets.
+  net.freeze(links.caller);
   clock.stall(300);
+  await clock.advance(30.8);
+  net.thaw(links.caller);
   await clock.advance(5);
   t.truthy(box.outcome?.value);
   t.is(caller.stats().hedged, 0);
+  t.false(caller.stats().services[0]?.endpoints.some((endpoint) => endpoint.silent));
 });
 
 test('a non-idempotent call is never executed twice', async (t) => {
