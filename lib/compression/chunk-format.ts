@@ -14,7 +14,7 @@ import type { ChunkOps } from './chunk-scan.ts';
 import { ByteReader, corrupt, writeVarint } from './varint.ts';
 
 /** Version of the chunk payload this build writes and reads. */
-export const CHUNK_VERSION = 1;
+const CHUNK_VERSION = 1;
 /** A copy of fewer bytes is never made, and more operations than this allows are refused. */
 const MIN_CONTENT_PER_OP = 8;
 /** Three varints of up to 2^35. */
@@ -135,7 +135,7 @@ export function unpackOps(
 ): ChunkOps {
   const count = header.opCount * 3;
   const reader = new ByteReader(packed);
-  const ops: ChunkOps = new Array<number>(count);
+  const ops: ChunkOps = Array.from({ length: count }, () => 0);
   let literals = 0;
   let copied = 0;
   for (let i = 0; i < count; i += 3) literals += ops[i] = reader.varint();
@@ -183,6 +183,6 @@ export function literalContext(ops: ChunkOps, base: Buffer): Buffer {
     pieces.push(piece);
     size += piece.length;
   }
-  const context = Buffer.concat(pieces.reverse());
+  const context = Buffer.concat(pieces.toReversed());
   return context.subarray(Math.max(0, context.length - MAX_DICTIONARY_BYTES));
 }

@@ -12,7 +12,7 @@ const SPREAD = 0x9e3779b1 | 0;
 const BLOCKS_PER_STEP = 32_768;
 
 /** Block size for a base: small blocks find more, large ones take less memory. */
-export function blockBytesFor(baseBytes: number): number {
+function blockBytesFor(baseBytes: number): number {
   if (baseBytes <= 512 * 1024) return 16;
   return baseBytes <= 24 * 1024 * 1024 ? 32 : 64;
 }

@@ -71,8 +71,8 @@ export function digestEquals(a: Digest, b: Digest): boolean {
 }
 
 /** A name for blobs and maps: kind and digest in hex, `x3-…` or `s2-…`. */
-export function digestName(digest: Digest): string {
-  return `${digest.kind === DigestKind.xxh3 ? 'x3' : 's2'}-${digest.bytes.toString('hex')}`;
+export function digestName({ kind, bytes }: Digest): string {
+  return `${kind === DigestKind.xxh3 ? 'x3' : 's2'}-${bytes.toString('hex')}`;
 }
 
 /** The digest that {@link digestName} named, or undefined when `name` is not such a name. */

@@ -17,9 +17,7 @@ import type { Digest } from './types.ts';
 import { ByteReader, corrupt, varintSize, writeVarint } from './varint.ts';
 
 /** Version this build writes and reads. */
-export const FRAME_VERSION = 1;
-/** Largest header: sizes above 2 MiB stored make it pass the usual 48 bytes by a few. */
-export const MAX_HEADER_BYTES = 64;
+const FRAME_VERSION = 1;
 
 const MAGIC_0 = 0x44;
 const MAGIC_1 = 0x57;
@@ -175,7 +173,7 @@ export function payloadOf(frame: Uint8Array, info: FrameInfo): Buffer {
 }
 
 /** Bytes a checksum of `kind` takes. */
-export function checksumBytes(kind: ChecksumKind): number {
+function checksumBytes(kind: ChecksumKind): number {
   if (kind === ChecksumKind.none) return 0;
   return kind === ChecksumKind.crc32c ? 4 : DIGEST_BYTES;
 }

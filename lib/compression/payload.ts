@@ -18,9 +18,9 @@ import { asBuffer } from './frame.ts';
 import { Codec } from './types.ts';
 
 /** Below this size a pool hop costs more than compressing in place, bytes. */
-export const SYNC_ENCODE_BYTES: number = 4 * 1024;
+const SYNC_ENCODE_BYTES = 4 * 1024;
 /** Below this size a pool hop costs more than decompressing in place, bytes. */
-export const SYNC_DECODE_BYTES: number = 64 * 1024;
+const SYNC_DECODE_BYTES = 64 * 1024;
 
 /** What to make. */
 export interface EncodeRequest {

@@ -3,7 +3,7 @@
  * prints fast-check's seed and path.
  */
 import test from 'ava';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   Baseline,
   Codec,
