@@ -22,7 +22,7 @@ function lowerIndex(ranges: readonly SeqRange[], seq: number): number {
 }
 
 /** True when `seq` lies in one of the ranges. */
-export function containsSeq(ranges: readonly SeqRange[], seq: number): boolean {
+function containsSeq(ranges: readonly SeqRange[], seq: number): boolean {
   const at = ranges[lowerIndex(ranges, seq)];
   return at !== undefined && at[0] <= seq;
 }
@@ -49,7 +49,7 @@ export function insertRange(ranges: SeqRange[], first: number, last: number): bo
 }
 
 /** True when every dot of `inner` is in `outer`. */
-export function coversRanges(outer: readonly SeqRange[], inner: readonly SeqRange[]): boolean {
+function coversRanges(outer: readonly SeqRange[], inner: readonly SeqRange[]): boolean {
   return inner.every(([first, last]) => {
     const at = outer[lowerIndex(outer, first)];
     return at !== undefined && at[0] <= first && last <= at[1];

@@ -16,6 +16,7 @@ export type {
 } from './types.ts';
 export { compareHlc, compareVersions, HybridClock } from './hlc.ts';
 export type { HybridClockOptions } from './hlc.ts';
+export { containsDot } from './dot-ranges.ts';
 export { VersionVector } from './version-vector.ts';
 export type { DotRun } from './version-vector.ts';
 export { contextOf, hadSeen, merge, mergeSets, noSiblings, write } from './siblings.ts';

@@ -7,10 +7,8 @@ import { mkdir, opendir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkBlobName, checkBytes, isBlobName } from './arguments.ts';
 import { syncFolder, writeDurably } from './durable-files.ts';
-import { closedError, storageError } from './storage-errors.ts';
+import { closedError, hasCode, storageError } from './storage-errors.ts';
 import type { BlobStore } from './storage.ts';
-
-const isMissing = (error: unknown): boolean => (error as { code?: unknown }).code === 'ENOENT';
 
 /** Blobs in a folder. */
 export class BlobFiles implements BlobStore {
@@ -55,7 +53,7 @@ export class BlobFiles implements BlobStore {
     try {
       return await readFile(join(this.#folder, name));
     } catch (error) {
-      if (isMissing(error)) return undefined;
+      if (hasCode(error, 'ENOENT')) return undefined;
       throw storageError('blob get', error);
     }
   }
@@ -87,7 +85,7 @@ export class BlobFiles implements BlobStore {
   async #store(name: string, bytes: Uint8Array): Promise<void> {
     const file = join(this.#folder, name);
     const present = await stat(file).catch((error: unknown) => {
-      if (isMissing(error)) return undefined;
+      if (hasCode(error, 'ENOENT')) return undefined;
       throw error;
     });
     if (present !== undefined) return;

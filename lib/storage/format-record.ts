@@ -7,9 +7,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DwcpError } from '../errors.ts';
 import { writeDurably } from './durable-files.ts';
+import { hasCode } from './storage-errors.ts';
 
 /** The version this build writes and reads. */
-export const storageFormat = 1;
+const storageFormat = 1;
 
 /** The rungs that keep state on disk. */
 export type DurableKind = 'level' | 'sqlite';
@@ -27,7 +28,7 @@ export async function readFormat(folder: string): Promise<DurableKind | undefine
     const bytes = await readFile(join(folder, fileName));
     text = bytes.subarray(0, maxRecordBytes).toString('utf8');
   } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return undefined;
+    if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
   }
   const match = /^dwcp store, format (\d+), kind (\w+)\n$/.exec(text);

@@ -63,14 +63,12 @@ export class GroupCommit {
   }
 
   async #drain(): Promise<void> {
-    // A turn of the event loop, so that all calls of this turn join the first group.
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await endOfTurn();
     while (this.#queue.length > 0) {
       const group = this.#take();
       await this.#commit(group);
       for (const { sizeBytes } of group) this.#queuedBytes -= sizeBytes;
-      // Whoever was just told may queue the next batch before the next group is cut.
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await endOfTurn();
     }
     this.#running = undefined;
   }
@@ -100,4 +98,14 @@ export class GroupCommit {
     }
     return this.#queue.splice(0, count);
   }
+}
+
+/**
+ * After everything runnable in this turn has run, without waiting for I/O: all calls of a turn, and
+ * those of callers just told of their last batch, join one group. (A tick queued from a promise job runs
+ * once no promise jobs are left.)
+ */
+async function endOfTurn(): Promise<void> {
+  await Promise.resolve();
+  await new Promise<void>((resolve) => process.nextTick(resolve));
 }

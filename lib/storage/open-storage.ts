@@ -16,7 +16,7 @@ import type { DurableKind } from './format-record.ts';
 import { LevelStorage } from './level-storage.ts';
 import { MemoryStorage } from './memory-storage.ts';
 import { loadSqlite, SqliteStorage } from './sqlite-storage.ts';
-import { storageError, unavailable } from './storage-errors.ts';
+import { messageOf, storageError, unavailable } from './storage-errors.ts';
 import type { OpenStorage, Storage } from './storage.ts';
 
 /** Options of {@link openStorage}. */
@@ -33,8 +33,8 @@ export interface Rung {
   /** Its entry in the folder. */
   readonly entry: string;
   /** Why this platform lacks it; undefined when it does not. */
-  missing(): Promise<string | undefined>;
-  open(path: string): Promise<Storage>;
+  readonly missing: () => Promise<string | undefined>;
+  readonly open: (path: string) => Promise<Storage>;
 }
 
 /** The rungs, best first. */
@@ -47,7 +47,7 @@ export const rungs: readonly Rung[] = [
         await import('classic-level');
         return undefined;
       } catch (error) {
-        return `classic-level did not load (${String((error as Error).message).split('\n')[0]})`;
+        return `classic-level did not load (${messageOf(error).split('\n')[0]})`;
       }
     },
     open: (path) => LevelStorage.open(path),
@@ -156,10 +156,11 @@ async function openRung(folder: string, rung: Rung, reason: string): Promise<Ope
 
 function openError(folder: string, error: unknown): DwcpError {
   if (isDwcpError(error)) return error;
-  const cause = (error as { cause?: unknown }).cause ?? error;
+  // classic-level says what happened in the cause of its error.
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
   const reported = storageError(`open ${folder}`, cause);
   if (reported.code === 'ERR_DWCP_STORAGE_CORRUPT') return reported;
-  return unavailable(folder, String((cause as { message?: unknown }).message ?? cause), error);
+  return unavailable(folder, messageOf(cause), error);
 }
 
 function withClose(storage: Storage, blobs: BlobFiles | BlobMemory, reason: string): OpenStorage {

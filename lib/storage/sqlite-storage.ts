@@ -37,7 +37,12 @@ const within = "k >= coalesce(?, x'') AND k < coalesce(?, x'')";
 
 /** node:sqlite, or undefined where this Node has none. */
 export function loadSqlite(): SqliteModule | undefined {
-  return process.getBuiltinModule?.('node:sqlite') as SqliteModule | undefined;
+  const loaded: object | undefined = process.getBuiltinModule?.('node:sqlite');
+  return isSqlite(loaded) ? loaded : undefined;
+}
+
+function isSqlite(loaded: object | undefined): loaded is SqliteModule {
+  return loaded !== undefined && 'DatabaseSync' in loaded;
 }
 
 /** An SQLite file of its own. */

@@ -64,5 +64,6 @@ export interface OpenStorage {
   readonly blobs: BlobStore;
   /** Why this rung of the ladder (level, sqlite, memory) was taken. */
   readonly reason: string;
-  close(): Promise<void>;
+  /** Closes both; idempotent, and may be passed around on its own. */
+  readonly close: () => Promise<void>;
 }

@@ -6,7 +6,7 @@ import { writeSync } from 'node:fs';
 import { openStorage } from '../../lib/storage/index.ts';
 
 const [path, kind] = process.argv.slice(2);
-const { storage } = await openStorage({ path, kind: kind as 'level' | 'sqlite' });
+const { storage } = await openStorage({ path, kind: kind === 'sqlite' ? 'sqlite' : 'level' });
 writeSync(1, 'open\n');
 
 let next = 0;

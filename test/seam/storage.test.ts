@@ -47,7 +47,7 @@ function scratch(t: ExecutionContext): string {
 interface Implementation {
   readonly name: string;
   readonly persistent: boolean;
-  place(t: ExecutionContext): () => Promise<OpenStorage>;
+  readonly place: (t: ExecutionContext) => () => Promise<OpenStorage>;
 }
 
 const onDisk = (kind: 'level' | 'sqlite'): Implementation => ({
