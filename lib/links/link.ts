@@ -65,6 +65,28 @@ export interface Link {
   stats(): LinkStats;
 }
 
+/** Numbers of all links for `status()`. */
+export interface LinksStats {
+  readonly links: number;
+  /** Addresses kept dialled. */
+  readonly addresses: number;
+  /** Inbound pipes that have not finished the handshake, of `maxHalfOpen`. */
+  readonly halfOpen: number;
+  readonly dials: number;
+  readonly dialsFailed: number;
+  readonly accepted: number;
+  /** Handshakes refused, by either side. */
+  readonly refused: number;
+  /** Pipes given up because the peer was linked already. */
+  readonly duplicates: number;
+  /** Inbound pipes dropped, oldest first, because too many were half-open. */
+  readonly halfOpenDropped: number;
+  /** Links replaced by a newer one of the same peer. */
+  readonly replaced: number;
+  /** Links closed because the peer was silent for too long. */
+  readonly silenced: number;
+}
+
 /** Events of {@link Links}. */
 export interface LinkEvents {
   up: [link: Link];
@@ -87,4 +109,9 @@ export interface Links extends EventEmitter<LinkEvents> {
   all(): readonly Link[];
   /** Sends goaway, waits up to `timeoutMs` for streams, closes. Idempotent. */
   close(timeoutMs?: number): Promise<void>;
+}
+
+/** {@link Links} of a node, with the numbers `status()` shows. */
+export interface NodeLinks extends Links {
+  stats(): LinksStats;
 }

@@ -1,0 +1,311 @@
+/**
+ * The driver of membership: runs the pure core over links, dials new members and forgets gone ones. Owns
+ * one outgoing stream per link and one timer per member without a link. Full mesh: every node keeps a link
+ * to every other; of two nodes the one with the smaller id dials first, the other only if no link came.
+ */
+import { EventEmitter } from 'node:events';
+import { sleep } from '../clock.ts';
+import type { Clock, Timer } from '../clock.ts';
+import { isDwcpError } from '../errors.ts';
+import { addressKey } from '../links/address-key.ts';
+import { Channel } from '../links/link.ts';
+import type { Link, Links } from '../links/link.ts';
+import type { Random } from '../random.ts';
+import { silentLogger } from '../telemetry/logger.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Address } from '../transport/frame-pipe.ts';
+import type { Stream } from '../transport/stream.ts';
+import { decodeMembers, encodeMembers } from './codec.ts';
+import { initialMembership, stepMembership } from './core.ts';
+import type { MembershipInput, MembershipOutput, MembershipState } from './core.ts';
+import type { Discovery } from './discovery.ts';
+import type { Member } from './member.ts';
+
+/** Events of {@link Membership}. */
+export interface MembershipEvents {
+  join: [member: Member];
+  update: [member: Member];
+  /** It left in order, or was unreachable for `forgetAfterMs`. */
+  leave: [member: Member];
+  /** Another node claimed something wrong about this one, and was answered. */
+  refuted: [claim: Member];
+}
+
+/** Numbers of membership for `status()`. */
+export interface MembershipSnapshot {
+  readonly self: Member;
+  readonly members: readonly Member[];
+  /** Malformed or refused gossip messages. */
+  readonly rejected: number;
+  /** Claims dropped because the table was full. */
+  readonly overflows: number;
+}
+
+/** Options of {@link Membership}. */
+export interface MembershipOptions {
+  readonly links: Links;
+  /** This node; `version` and `state` are minted here. */
+  readonly self: Pick<Member, 'nodeId' | 'incarnation' | 'region' | 'address'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly discovery?: Discovery;
+  /** A member without a link is forgotten after this, ms. */
+  readonly forgetAfterMs?: number;
+  readonly logger?: Logger;
+}
+
+const dialFirstMs = 30;
+const dialSecondMs = 400;
+const leftForgetMs = 60_000;
+
+/**
+ * Who is in the cluster.
+ * @example
+ * const membership = new Membership({ links, self, clock, random, discovery: seeds([seed]) });
+ * membership.on('join', ({ nodeId, region }) => console.log(nodeId, 'joined in', region));
+ */
+export class Membership extends EventEmitter<MembershipEvents> {
+  readonly #links: Links;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #logger: Logger;
+  readonly #forgetAfterMs: number;
+  readonly #streams = new Map<Link, Stream>();
+  readonly #dialled = new Map<string, Address>();
+  readonly #seeds = new Map<string, Address>();
+  readonly #dialTimers = new Map<string, Timer>();
+  readonly #forgetTimers = new Map<string, Timer>();
+  readonly #stopDiscovery: () => void;
+  readonly #onUp = (link: Link): void => this.#linkUp(link);
+  readonly #onDown = (link: Link): void => this.#linkDown(link);
+  #state: MembershipState;
+  #sending = new Set<Promise<void>>();
+  #rejected = 0;
+  #closed = false;
+
+  constructor(options: MembershipOptions) {
+    super();
+    this.#links = options.links;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#logger = options.logger ?? silentLogger;
+    this.#forgetAfterMs = options.forgetAfterMs ?? 900_000;
+    this.#state = initialMembership({ ...options.self, version: 0, state: 'alive' });
+    this.#links.handle(Channel.membership, (link, stream) => this.#receive(link, stream));
+    this.#links.on('up', this.#onUp);
+    this.#links.on('down', this.#onDown);
+    for (const link of this.#links.all()) this.#linkUp(link);
+    this.#stopDiscovery =
+      options.discovery?.watch((addresses) => this.#discovered(addresses)) ?? (() => {});
+  }
+
+  /** This node's own claim. */
+  get self(): Member {
+    return this.#state.self;
+  }
+
+  /** The other members that are in; a copy. */
+  members(): readonly Member[] {
+    return [...this.#state.members.values()].filter(({ state }) => state === 'alive');
+  }
+
+  get(nodeId: string): Member | undefined {
+    const member = this.#state.members.get(nodeId);
+    return member?.state === 'alive' ? member : undefined;
+  }
+
+  snapshot(): MembershipSnapshot {
+    const { self, overflows } = this.#state;
+    return { self, members: this.members(), rejected: this.#rejected, overflows };
+  }
+
+  /** Tells everyone a new address or region of this node. */
+  announce(self: Pick<Member, 'address' | 'region'>): void {
+    this.#step({ kind: 'announce', self });
+  }
+
+  /** Tells everyone that this node goes, and waits until it was sent, at most `timeoutMs`. */
+  async leave(timeoutMs = 1_000): Promise<void> {
+    if (this.#closed) return;
+    this.#step({ kind: 'leave' });
+    const deadline = new AbortController();
+    await Promise.race([
+      Promise.allSettled([...this.#sending]),
+      sleep(this.#clock, timeoutMs, deadline.signal).catch(() => {}),
+    ]);
+    deadline.abort();
+  }
+
+  /** Stops; says nothing to anyone. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopDiscovery();
+    this.#links.off('up', this.#onUp);
+    this.#links.off('down', this.#onDown);
+    for (const timer of this.#dialTimers.values()) timer.cancel();
+    for (const timer of this.#forgetTimers.values()) timer.cancel();
+    for (const stream of this.#streams.values()) stream.end();
+    this.#streams.clear();
+  }
+
+  #step(input: MembershipInput): void {
+    const { state, outputs } = stepMembership(this.#state, input);
+    this.#state = state;
+    for (const output of outputs) this.#carryOut(output);
+  }
+
+  #carryOut(output: MembershipOutput): void {
+    switch (output.kind) {
+      case 'send': {
+        const link = this.#links.get(output.to);
+        if (link !== undefined) this.#send(link, output.members);
+        return;
+      }
+      case 'broadcast':
+        for (const link of this.#links.all()) {
+          if (link.peer.nodeId !== output.except) this.#send(link, output.members);
+        }
+        return;
+      case 'refuted':
+        this.#logger.warn({ claim: output.claim }, 'refuted a wrong claim about this node');
+        this.emit('refuted', output.claim);
+        return;
+      default:
+        this.#tend(output.member.nodeId);
+        this.emit(output.kind, output.member);
+    }
+  }
+
+  #linkUp(link: Link): void {
+    this.#dialTimers.get(link.peer.nodeId)?.cancel();
+    this.#dialTimers.delete(link.peer.nodeId);
+    this.#step({ kind: 'up', nodeId: link.peer.nodeId });
+    this.#tend(link.peer.nodeId);
+  }
+
+  #linkDown(link: Link): void {
+    this.#streams.delete(link);
+    this.#tend(link.peer.nodeId);
+  }
+
+  /** Sends on the link's stream; a stream the peer closed is replaced, then the whole table goes. */
+  #send(link: Link, members: readonly Member[]): void {
+    if (this.#closed) return;
+    try {
+      let stream = this.#streams.get(link);
+      if (stream === undefined) {
+        stream = this.#open(link);
+        members = [this.#state.self, ...this.#state.members.values()];
+      }
+      const sent = stream.send(encodeMembers(members)).catch((error: unknown) => {
+        this.#logger.debug({ error, peer: link.peer.nodeId }, 'gossip was not sent');
+      });
+      this.#sending.add(sent);
+      void sent.finally(() => this.#sending.delete(sent));
+    } catch (error) {
+      if (!isDwcpError(error)) throw error;
+      this.#logger.debug({ error, peer: link.peer.nodeId }, 'gossip was not sent');
+    }
+  }
+
+  #open(link: Link): Stream {
+    const stream = link.open(Channel.membership);
+    stream.onMessage(() => {});
+    stream.onClose(() => {
+      if (this.#streams.get(link) === stream) this.#streams.delete(link);
+    });
+    this.#streams.set(link, stream);
+    return stream;
+  }
+
+  #receive(link: Link, stream: Stream): void {
+    if (this.#closed) return stream.reset('ERR_DWCP_CLOSED');
+    stream.onEnd(() => stream.end());
+    stream.onClose(() => {});
+    stream.onMessage((message) => {
+      try {
+        const members = decodeMembers(message);
+        this.#step({ kind: 'claims', from: link.peer.nodeId, members });
+      } catch (error) {
+        if (!isDwcpError(error)) throw error;
+        this.#rejected += 1;
+        this.#logger.warn({ error, peer: link.peer.nodeId }, 'refused malformed gossip');
+        stream.reset(error.code, error.message);
+      }
+    });
+  }
+
+  /** Brings dialling and timers of one member in line with the table and the links. */
+  #tend(nodeId: string): void {
+    if (this.#closed) return;
+    const member = this.#state.members.get(nodeId);
+    const linked = this.#links.get(nodeId) !== undefined;
+    if (member?.state !== 'alive') this.#stopDialling(nodeId);
+    this.#tendForgetting(nodeId, member, linked);
+    if (member?.state !== 'alive' || member.address === undefined) return;
+    const dialled = this.#dialled.get(nodeId);
+    if (dialled !== undefined) {
+      if (addressKey(dialled) === addressKey(member.address)) return;
+      this.#stopDialling(nodeId);
+    }
+    if (linked || this.#dialTimers.has(nodeId)) return;
+    const baseMs = this.#state.self.nodeId < nodeId ? 0 : dialSecondMs;
+    const timer = this.#clock.setTimer(
+      () => this.#dial(nodeId),
+      baseMs + this.#random.next() * (baseMs + dialFirstMs),
+    );
+    timer.unref();
+    this.#dialTimers.set(nodeId, timer);
+  }
+
+  #tendForgetting(nodeId: string, member: Member | undefined, linked: boolean): void {
+    const keep = member === undefined || (linked && member.state === 'alive');
+    if (keep) {
+      this.#forgetTimers.get(nodeId)?.cancel();
+      this.#forgetTimers.delete(nodeId);
+    } else if (!this.#forgetTimers.has(nodeId)) {
+      const afterMs = member.state === 'left' ? leftForgetMs : this.#forgetAfterMs;
+      const timer = this.#clock.setTimer(() => this.#forget(nodeId), afterMs);
+      timer.unref();
+      this.#forgetTimers.set(nodeId, timer);
+    }
+  }
+
+  #forget(nodeId: string): void {
+    this.#forgetTimers.delete(nodeId);
+    this.#step({ kind: 'forget', nodeId });
+    this.#stopDialling(nodeId);
+  }
+
+  #dial(nodeId: string): void {
+    this.#dialTimers.delete(nodeId);
+    const member = this.get(nodeId);
+    if (member?.address === undefined || this.#links.get(nodeId) !== undefined) return;
+    this.#dialled.set(nodeId, member.address);
+    this.#links.dial(member.address);
+  }
+
+  #stopDialling(nodeId: string): void {
+    this.#dialTimers.get(nodeId)?.cancel();
+    this.#dialTimers.delete(nodeId);
+    const address = this.#dialled.get(nodeId);
+    if (address === undefined) return;
+    this.#dialled.delete(nodeId);
+    if (!this.#seeds.has(addressKey(address))) this.#links.forget(address);
+  }
+
+  #discovered(addresses: readonly Address[]): void {
+    const wanted = new Map(addresses.map((address) => [addressKey(address), address]));
+    for (const [key, address] of this.#seeds) {
+      if (wanted.has(key)) continue;
+      this.#seeds.delete(key);
+      this.#links.forget(address);
+    }
+    for (const [key, address] of wanted) {
+      if (this.#seeds.has(key)) continue;
+      this.#seeds.set(key, address);
+      this.#links.dial(address);
+    }
+  }
+}
