@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 
 namespace dwcp::codec {
 namespace {
@@ -37,6 +38,11 @@ int window_log_for(size_t size) {
   return std::clamp(bits, kMinWindowLog, kMaxWindowLog);
 }
 
+bool overlap(std::span<const uint8_t> a, std::span<const uint8_t> b) {
+  const std::less<const uint8_t*> before;
+  return before(a.data(), b.data() + b.size()) && before(b.data(), a.data() + a.size());
+}
+
 size_t configure(ZSTD_CCtx* context, std::span<const uint8_t> source,
                  const CompressOptions& options) {
   size_t result = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, options.level);
@@ -57,6 +63,13 @@ size_t configure(ZSTD_CCtx* context, std::span<const uint8_t> source,
 
 Status compress(ContextPool& pool, std::span<const uint8_t> source, const CompressOptions& options,
                 Block& frame) {
+  if (overlap(source, options.prefix)) {
+    // zstd takes a prefix that shares memory with the source for overwritten and forgets it.
+    const Block copy = Block::reserve(options.prefix.size());
+    if (!copy.valid()) return kNoMemory;
+    std::copy(options.prefix.begin(), options.prefix.end(), copy.bytes().begin());
+    return compress(pool, source, {options.level, copy.bytes()}, frame);
+  }
   const auto context = pool.compress.lease();
   frame = Block::reserve(ZSTD_compressBound(source.size()));
   if (context.get() == nullptr || !frame.valid()) return kNoMemory;

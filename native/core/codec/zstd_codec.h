@@ -19,7 +19,7 @@ inline constexpr int kMaxWindowLog = 27;
 struct CompressOptions {
   int level = 3;
   /// Raw bytes the frame may refer to; long-distance matching is on when there are any.
-  std::span<const uint8_t> prefix;
+  std::span<const uint8_t> prefix = {};
 };
 
 struct DecompressOptions {
@@ -27,7 +27,7 @@ struct DecompressOptions {
   size_t size_bytes = 0;
   /// Largest window accepted, log2 bytes.
   int max_window_log = kMaxWindowLog;
-  std::span<const uint8_t> prefix;
+  std::span<const uint8_t> prefix = {};
 };
 
 /// Compresses `source` into one frame with its content size and without a checksum.
@@ -37,7 +37,8 @@ Status compress(ContextPool& pool, std::span<const uint8_t> source, const Compre
 /// Holds `frame` against the limits without decoding it; `decompress` does this first, too.
 Status check_frame(std::span<const uint8_t> frame, const DecompressOptions& options);
 
-/// Decodes `frame` into `target`, which must have `options.size_bytes`. After a failure its content
+/// Decodes `frame` into `target`, which must have `options.size_bytes` and share no memory with the
+/// inputs. After a failure its content
 /// is undefined.
 Status decompress(ContextPool& pool, std::span<const uint8_t> frame,
                   const DecompressOptions& options, std::span<uint8_t> target);
