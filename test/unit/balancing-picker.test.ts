@@ -27,6 +27,13 @@ function world(endpoints: readonly Endpoint[], exploration = 0): World {
   return { clock, picker };
 }
 
+/** The hedge delay after 200 samples. */
+function hedgeDelayAfter(sample: () => number): number {
+  const times = new ServiceTimes();
+  for (let i = 0; i < 200; i += 1) times.record(sample());
+  return times.hedgeDelayMs;
+}
+
 function take(picker: Picker, exclude?: readonly string[]): Lease {
   const lease = picker.pick({ exclude: new Set(exclude) });
   if (!lease) throw new Error('no endpoint');
@@ -201,24 +208,19 @@ test('rendezvous hands a key on when its endpoint carries more than 1.25 x the m
 });
 
 test('the hedge delay follows p95 within 10 and 30 ms, and the median of slow services', (t) => {
-  const delay = (sample: () => number): number => {
-    const times = new ServiceTimes();
-    for (let i = 0; i < 200; i += 1) times.record(sample());
-    return times.hedgeDelayMs;
-  };
   const random = seededRandom(seed);
   t.is(new ServiceTimes().hedgeDelayMs, 30);
   t.is(
-    delay(() => 0.3),
+    hedgeDelayAfter(() => 0.3),
     10,
   );
-  const middle = delay(() => random.next() * 20);
+  const middle = hedgeDelayAfter(() => random.next() * 20);
   t.true(middle >= 17 && middle <= 24, `p95 of uniform 0..20 is about 19: ${middle}`);
   t.is(
-    delay(() => (random.next() < 0.2 ? 500 : 1)),
+    hedgeDelayAfter(() => (random.next() < 0.2 ? 500 : 1)),
     30,
   );
-  const slow = delay(() => 200);
+  const slow = hedgeDelayAfter(() => 200);
   t.true(slow >= 200 && slow <= 250, `a service of 200 ms is late after ${slow}`);
 });
 
