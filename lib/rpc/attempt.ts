@@ -2,7 +2,7 @@
  * One attempt of a call on one endpoint: over a link, or on this node itself. Reports exactly one
  * outcome unless cancelled first. `sent: false` is a promise that the peer cannot have executed it.
  */
-import { DwcpError } from '../errors.ts';
+import { DwcpError, isDwcpError } from '../errors.ts';
 import { Channel, type Link } from '../links/link.ts';
 import type { Priority } from '../transport/frame-pipe.ts';
 import type { Stream } from '../transport/stream.ts';
@@ -107,6 +107,9 @@ class RemoteAttempt implements Attempt {
    */
   #lost(error: DwcpError): void {
     if (!this.#done) return;
+    const peerExpired =
+      error.code === 'ERR_DWCP_STREAM_RESET' && isDwcpError(error.cause, 'ERR_DWCP_DEADLINE');
+    if (peerExpired) return this.#finish({ type: 'expired' });
     if (this.#header.idempotent) this.#finish({ type: 'lost', error, sent: true });
     else void this.#lostOnceSettled(error);
   }

@@ -9,23 +9,19 @@
  */
 import type { Budget, Lease } from '../balancing/index.ts';
 import type { Clock, Timer } from '../clock.ts';
-import { DwcpError, isDwcpError, type ErrorCode } from '../errors.ts';
+import { DwcpError, isDwcpError } from '../errors.ts';
 import type { Attempt, Outcome } from './attempt.ts';
+import type { CallSpec } from './call-spec.ts';
+import {
+  asError,
+  hopeless,
+  mayComeBack,
+  refusalError,
+  remoteError,
+  unbudgeted,
+} from './failures.ts';
 import type { Route, Waiter } from './route.ts';
-import { Refusal, type PayloadCodec, type RequestHeader } from './wire.ts';
-
-/** What a call is to do. */
-export interface CallSpec {
-  readonly service: string;
-  readonly payload: Uint8Array;
-  readonly codec: PayloadCodec;
-  readonly key: string | undefined;
-  readonly deadlineMs: number;
-  readonly idempotent: boolean;
-  readonly oneWay: boolean;
-  readonly signal: AbortSignal | undefined;
-  readonly exclude: readonly string[];
-}
+import type { Refusal, RequestHeader } from './wire.ts';
 
 /** Counters the calls of a node share. */
 export interface CallCounters {
@@ -77,10 +73,6 @@ const blindTrialAfterMs = 1_000;
 /** Sending time granted to large requests before an answer counts as late. */
 const assumedBytesPerMs = 10_000;
 const maxAttempts = 16;
-
-const unbudgeted: ReadonlySet<Refusal> = new Set([Refusal.noService, Refusal.draining]);
-const mayComeBack: ReadonlySet<ErrorCode> = new Set(['ERR_DWCP_LINK_DOWN', 'ERR_DWCP_NO_ENDPOINT']);
-const hopeless: ReadonlySet<Refusal> = new Set([Refusal.tooLarge, Refusal.codec]);
 
 /** A call under way; create it, then `start()`. */
 export class Call implements Waiter {
@@ -213,11 +205,12 @@ export class Call implements Waiter {
     this.#env.route.leave(nodeId, this);
     const tookMs = this.#env.clock.monotonic() - entry.lease.startMs;
     if (outcome.type === 'lost') return this.#onLost(entry, outcome.error, outcome.sent);
+    if (outcome.type === 'expired') return this.#onExpired(entry);
     entry.lease.done(outcome.type === 'ok', tookMs);
     if (outcome.type === 'refused') return this.#onRefused(nodeId, outcome.reason);
     if (entry.hedge) this.#env.counters.hedgeWins += 1;
     if (outcome.type === 'ok') return this.#finish({ payload: outcome.payload }, nodeId);
-    this.#finish({ error: this.#remoteError(nodeId, outcome.code, outcome.text) }, nodeId);
+    this.#finish({ error: remoteError(outcome, this.#spec.service, nodeId) }, nodeId);
   }
 
   #onLost(entry: Try, error: DwcpError, sent: boolean): void {
@@ -226,6 +219,12 @@ export class Call implements Waiter {
     if (sent && !this.#spec.idempotent) return this.#finish({ error }, entry.lease.endpoint.id);
     // A lost link moves each of its calls once, however many; only resets draw on the budget.
     this.#retry(isDwcpError(error, 'ERR_DWCP_LINK_DOWN') || !sent);
+  }
+
+  /** The handler's clock reached the deadline a moment before ours. */
+  #onExpired(entry: Try): void {
+    entry.lease.fail();
+    if (this.#tries.size === 0) this.#onDeadline();
   }
 
   #onRefused(nodeId: string, reason: Refusal): void {
@@ -294,39 +293,5 @@ export class Call implements Waiter {
     }
     this.#tries.clear();
     this.#settle({ ...result, nodeId, attempts: this.#attempts, hedged: this.#hedged });
-  }
-
-  #remoteError(nodeId: string, code: string, text: string): DwcpError {
-    const { service } = this.#spec;
-    return new DwcpError('ERR_DWCP_REMOTE', text, {
-      detail: { code, message: text, nodeId, service },
-    });
-  }
-}
-
-function asError(error: unknown): DwcpError {
-  if (error instanceof DwcpError) return error;
-  return new DwcpError('ERR_DWCP_LINK_DOWN', undefined, { cause: error });
-}
-
-function refusalError(reason: Refusal, service: string, nodeId: string): DwcpError {
-  const detail = { service, nodeId };
-  switch (reason) {
-    case Refusal.overLimit:
-      return new DwcpError('ERR_DWCP_LIMIT', `${nodeId} is at maxHandlersInFlight`, { detail });
-    case Refusal.unauthorized:
-      return new DwcpError('ERR_DWCP_UNAUTHORIZED', `${nodeId} refused a call of ${service}`, {
-        detail,
-      });
-    case Refusal.tooLarge:
-      return new DwcpError('ERR_DWCP_LIMIT', `${nodeId} takes no payload that large`, { detail });
-    case Refusal.codec:
-      return new DwcpError('ERR_DWCP_INVALID_ARG', `${service} reads another payload codec`, {
-        detail,
-      });
-    default:
-      return new DwcpError('ERR_DWCP_NO_ENDPOINT', `${nodeId} does not serve ${service} now`, {
-        detail,
-      });
   }
 }

@@ -97,13 +97,16 @@ function serveRequest(
 }
 
 function answer(stream: Stream, reply: Reply): void {
+  if (reply.type === 'expired') return stream.reset('ERR_DWCP_DEADLINE', 'not answered in time');
   stream.send(encodeReply(reply), { end: true }).catch((error: unknown) => {
     const code = error instanceof DwcpError ? error.code : 'ERR_DWCP_ABORTED';
     stream.reset(code, 'the reply could not be sent');
   });
 }
 
-function encodeReply(reply: Reply): Uint8Array | readonly Uint8Array[] {
+function encodeReply(
+  reply: Exclude<Reply, { type: 'expired' }>,
+): Uint8Array | readonly Uint8Array[] {
   if (reply.type === 'ok') return [okHeader, reply.payload];
   if (reply.type === 'error') return encodeError(reply.code, reply.text);
   return encodeRefused(reply.reason);

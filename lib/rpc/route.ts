@@ -29,10 +29,14 @@ export interface Waiter {
 /** A ping unanswered for longer than this beyond two round trips makes a node suspect, ms. */
 const pingGraceMs = 50;
 
+/** The smoothed round trip counts for at most this many times the lowest one seen. */
+const rttOutlierFactor = 4;
+
 /** A linked node as the picker sees it; every property is read live. */
 class LinkEndpoint implements Endpoint {
   readonly link: Link;
   readonly #options: RouteOptions;
+  #lowestRttMs = Number.POSITIVE_INFINITY;
 
   constructor(link: Link, options: RouteOptions) {
     this.link = link;
@@ -47,8 +51,12 @@ class LinkEndpoint implements Endpoint {
     return this.link.peer.region;
   }
 
+  /** A ping that a frozen process answers late must not make it look far away for seconds. */
   get rttMs(): number | undefined {
-    return this.link.rttMs;
+    const { rttMs } = this.link;
+    if (rttMs === undefined) return undefined;
+    this.#lowestRttMs = Math.min(this.#lowestRttMs, rttMs);
+    return Math.min(rttMs, rttOutlierFactor * this.#lowestRttMs);
   }
 
   get heardMs(): number {

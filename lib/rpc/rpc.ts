@@ -5,16 +5,17 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
 import { Budget } from '../balancing/index.ts';
 import { sleep, type Clock } from '../clock.ts';
-import { DwcpError, invalidArg } from '../errors.ts';
+import { DwcpError } from '../errors.ts';
 import { defaultLimits, type CallLimits } from '../limits.ts';
 import { Channel } from '../links/link.ts';
 import { Histogram } from '../telemetry/histogram.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import { attemptLocal, attemptRemote } from './attempt.ts';
-import { Call, type CallCounters, type CallResult, type CallSpec } from './call.ts';
+import { Call, type CallCounters, type CallResult } from './call.ts';
+import { callSpec, type CallSpec } from './call-spec.ts';
 import { Directory } from './directory.ts';
 import { serveStream } from './inbound.ts';
-import { codecId, decodePayload, encodePayload } from './payload.ts';
+import { codecId, decodePayload } from './payload.ts';
 import { Route } from './route.ts';
 import { Server, checkServiceName } from './server.ts';
 import type {
@@ -26,7 +27,6 @@ import type {
   RpcOptions,
   RpcStats,
 } from './types.ts';
-import { wireBounds } from './wire.ts';
 
 /** Published on `diagnostics_channel` `dwcp:rpc:call` when a call ended. */
 export interface RpcCallEvent {
@@ -114,7 +114,7 @@ class NodeRpc implements Rpc {
   // oxlint-disable-next-line typescript/no-explicit-any
   async call(service: string, payload: unknown, options: CallOptions = {}): Promise<any> {
     this.#assertOpen();
-    const spec = this.#spec(service, payload, options);
+    const spec = callSpec(service, payload, options, this.#limits, this.#options.self.nodeId);
     const nowMs = this.#clock.monotonic();
     const { maxCallsInFlight } = this.#limits;
     if (this.#calls.size >= maxCallsInFlight) {
@@ -173,34 +173,6 @@ class NodeRpc implements Rpc {
     this.#directory.serve(service, on);
     this.#routes.get(service)?.own(on);
     this.#dropUnused();
-  }
-
-  #spec(service: string, payload: unknown, options: CallOptions): CallSpec {
-    checkServiceName(service);
-    const codec = codecId(options.codec);
-    const bytes = encodePayload(codec, payload);
-    const { maxPayloadBytes, defaultDeadlineMs } = this.#limits;
-    if (bytes.length > maxPayloadBytes) {
-      const text = `payload of ${bytes.length} bytes passes maxPayloadBytes ${maxPayloadBytes}`;
-      throw new DwcpError('ERR_DWCP_LIMIT', text, { detail: { limit: 'maxPayloadBytes' } });
-    }
-    const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
-    if (!(deadlineMs > 0 && deadlineMs <= wireBounds.deadlineMs)) {
-      invalidArg('options.deadlineMs', `above 0 and at most ${wireBounds.deadlineMs}`, deadlineMs);
-    }
-    const exclude = [...(options.exclude ?? [])];
-    if (options.local === false) exclude.push(this.#options.self.nodeId);
-    return {
-      service,
-      payload: bytes,
-      codec,
-      key: checkKey(options.key),
-      deadlineMs,
-      idempotent: options.idempotent === true,
-      oneWay: options.oneWay === true,
-      signal: options.signal,
-      exclude,
-    };
   }
 
   #run(spec: CallSpec): Promise<CallResult> {
@@ -291,16 +263,6 @@ class NodeRpc implements Rpc {
     this.#server.abortAll(closed);
     this.#directory.close();
   }
-}
-
-function checkKey(key: unknown): string | undefined {
-  if (key === undefined) return undefined;
-  if (typeof key !== 'string') return invalidArg('options.key', 'a string', key);
-  const bytes = Buffer.from(key);
-  if (bytes.length > wireBounds.keyBytes || bytes.toString() !== key) {
-    return invalidArg('options.key', `at most ${wireBounds.keyBytes} bytes of text`, key);
-  }
-  return key;
 }
 
 function asBuffer(bytes: Uint8Array | undefined): Buffer {

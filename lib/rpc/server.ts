@@ -14,7 +14,9 @@ import { Refusal, wireBounds, type PayloadCodec, type RequestHeader } from './wi
 export type Reply =
   | { readonly type: 'ok'; readonly payload: Uint8Array }
   | { readonly type: 'error'; readonly code: string; readonly text: string }
-  | { readonly type: 'refused'; readonly reason: Refusal };
+  | { readonly type: 'refused'; readonly reason: Refusal }
+  /** The caller's deadline passed here first; whatever the handler does now is not sent. */
+  | { readonly type: 'expired' };
 
 /** A request to execute. */
 export interface Execution {
@@ -154,7 +156,8 @@ export class Server {
     };
     this.#running.add(abort);
     const timer = this.#clock.setTimer(() => {
-      context.abort(new DwcpError('ERR_DWCP_DEADLINE', 'The caller’s deadline passed.'));
+      if (open) execution.reply({ type: 'expired' });
+      abort(new DwcpError('ERR_DWCP_DEADLINE', 'The caller’s deadline passed.'));
     }, execution.header.deadlineMs);
     timer.unref();
     const finish = async (): Promise<void> => {
