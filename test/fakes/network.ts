@@ -114,6 +114,10 @@ export class FakeLinks extends EventEmitter<LinkEvents> implements Links {
     throw new Error('not in the fake');
   }
 
+  stats(): never {
+    throw new Error('not in the fake');
+  }
+
   dial(): void {}
 
   forget(): void {}
