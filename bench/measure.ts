@@ -1,0 +1,58 @@
+/**
+ * Interleaved timing: A, B, A, B, … in one process, so that both meet the same weather. The ratio is the
+ * median of the rounds' own ratios, which a slow minute in the middle does not bend.
+ */
+
+/** Something to time; awaited when it returns a promise. */
+export type Timed = () => unknown;
+
+/** The outcome of {@link interleaved}. */
+export interface Comparison {
+  /** Median of time(a) / time(b). */
+  readonly ratio: number;
+  /** Median time of one call, ms. */
+  readonly aMs: number;
+  readonly bMs: number;
+}
+
+const ROUNDS_BELOW_1_MS = 11;
+const ROUNDS = 7;
+/** A sample of short calls repeats them until it is this long, ms. */
+const SAMPLE_MS = 4;
+
+/** Times `a` against `b`; both run a few times before anything counts. */
+export async function interleaved(a: Timed, b: Timed): Promise<Comparison> {
+  const [aOnce, bOnce] = [await warm(a), await warm(b)];
+  const rounds = Math.min(aOnce, bOnce) < 1 ? ROUNDS_BELOW_1_MS : ROUNDS;
+  const repeat = (onceMs: number): number => Math.max(1, Math.ceil(SAMPLE_MS / onceMs));
+  const [aTimes, bTimes]: [number[], number[]] = [[], []];
+  for (let round = 0; round < rounds; round++) {
+    aTimes.push(await time(a, repeat(aOnce)));
+    bTimes.push(await time(b, repeat(bOnce)));
+  }
+  const ratios = aTimes.map((ms, round) => ms / bTimes[round]!);
+  return { ratio: median(ratios), aMs: median(aTimes), bMs: median(bTimes) };
+}
+
+/** The middle of `values`. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((x, y) => x - y);
+  return sorted[Math.floor(sorted.length / 2)]!;
+}
+
+/** Runs until the compiler had its chance, and returns the time of one call, ms. */
+async function warm(call: Timed): Promise<number> {
+  await time(call, 1);
+  const first = await time(call, 1);
+  const repeat = Math.min(2000, Math.max(2, Math.ceil(40 / first)));
+  return time(call, repeat);
+}
+
+async function time(call: Timed, repeat: number): Promise<number> {
+  const start = performance.now();
+  for (let i = 0; i < repeat; i++) {
+    const result = call();
+    if (result instanceof Promise) await result;
+  }
+  return (performance.now() - start) / repeat;
+}

@@ -1,0 +1,43 @@
+/**
+ * What a benchmark suite is. A file `bench/suites/NAME.ts` exports `suite`; `npm run -s bench -- NAME`
+ * runs it. Every case is a ratio against something named, with a bar it must hold.
+ */
+
+/** One finished comparison. */
+export interface Measurement {
+  /** What is compared with what, and the unit: `patch of 8.4 MB: time / zstd prefix decode`. */
+  readonly name: string;
+  readonly ratio: number;
+  /** Which way is good. */
+  readonly better: 'higher' | 'lower';
+  /** The ratio to reach or stay under. */
+  readonly bar: number;
+  /** The two figures behind the ratio, for people. */
+  readonly detail: string;
+}
+
+/** A set of cases that share data and peers. */
+export interface Suite {
+  readonly name: string;
+  /** One line: what is measured on which data. */
+  readonly about: string;
+  /** Packages of bench/peers it needs. */
+  readonly peers: readonly string[];
+  /** Runs the cases and yields each as it is done; `log` shows progress. */
+  run(log: (line: string) => void): AsyncIterable<Measurement>;
+}
+
+/** A case as reported. */
+export interface CaseReport {
+  readonly name: string;
+  readonly ratio: number;
+  readonly better: 'higher' | 'lower';
+  readonly bar: number;
+  readonly pass: boolean;
+}
+
+/** What `--json` prints. */
+export interface SuiteReport {
+  readonly suite: string;
+  readonly cases: readonly CaseReport[];
+}

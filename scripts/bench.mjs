@@ -1,0 +1,33 @@
+// `npm run -s bench -- SUITE [--json]`: sets up what is missing, installs the suite's peers, runs it.
+// Exit status: 0 all bars held, 1 a bar was missed or the run failed, 2 no such suite.
+// With --json the report alone is on stdout; everything else goes to stderr.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { installPeers } from './bench-peers.mjs';
+import { root } from './run-step.mjs';
+import { setup } from './setup.mjs';
+
+const suites = readdirSync(join(root, 'bench', 'suites'))
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.slice(0, -3));
+
+async function main() {
+  const options = { json: { type: 'boolean', default: false } };
+  const { values, positionals } = parseArgs({ options, allowPositionals: true });
+  const [name] = positionals;
+  if (values.json) console.log = console.error;
+  if (name === undefined || !suites.includes(name)) {
+    console.error(`usage: npm run -s bench -- SUITE [--json]; suites: ${suites.join(', ')}`);
+    return 2;
+  }
+  await setup();
+  const load = (path) => import(pathToFileURL(join(root, 'dist', 'bench', path)).href);
+  const { suite } = await load(`suites/${name}.js`);
+  installPeers(suite.peers);
+  const { runSuite } = await load('run.js');
+  return (await runSuite(suite, { json: values.json })) ? 0 : 1;
+}
+
+process.exitCode = await main();
