@@ -39,7 +39,7 @@ export function isName(value: unknown): value is string {
  */
 export function encodeHello(hello: Hello): Buffer {
   const { advertise, policies, ...rest } = readHello(hello as unknown as Record<string, unknown>);
-  const names = Object.keys(policies).sort();
+  const names = Object.keys(policies).toSorted();
   const payload = Buffer.from(
     JSON.stringify({
       ...rest,

@@ -28,7 +28,6 @@ import type {
   Hello,
   Link,
   LinkEvents,
-  Links,
   LinksStats,
   NodeLinks,
 } from './link.ts';

@@ -66,7 +66,7 @@ test('simultaneous dials end in one link on both sides, and its streams are serv
     b.dial(atA);
     await settled([a, b], 'one link', () => a.all().length === 1 && b.all().length === 1);
     // Streams opened the moment a link came up are answered: no link that came up was given up.
-    t.deepEqual((await Promise.all(answers)).sort(), ['a', 'b']);
+    t.deepEqual((await Promise.all(answers)).toSorted(), ['a', 'b']);
     t.is(ups, 2);
     t.is(a.stats().replaced + b.stats().replaced, 0);
     await closeAll(a, b);
