@@ -44,7 +44,7 @@ export function encodeHello(hello: Hello): Buffer {
     JSON.stringify({
       ...rest,
       advertise: advertise ?? null,
-      policies: Object.fromEntries(names.map((name) => [name, policies[name]])),
+      policies: Object.fromEntries(names.map((keyspace) => [keyspace, policies[keyspace]])),
     }),
   );
   if (payload.length > helloLimits.maxBytes) {

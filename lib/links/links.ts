@@ -22,15 +22,7 @@ import { Handshake } from './handshake.ts';
 import type { HandshakeOutcome } from './handshake.ts';
 import { encodeHello } from './hello.ts';
 import { LinkTable } from './link-table.ts';
-import type {
-  Authorize,
-  Channel,
-  Hello,
-  Link,
-  LinkEvents,
-  LinksStats,
-  NodeLinks,
-} from './link.ts';
+import type { Authorize, Channel, Hello, Link, LinkEvents, LinksStats, NodeLinks } from './link.ts';
 import { LiveLink } from './live-link.ts';
 
 /** Options of {@link createLinks}. */

@@ -23,7 +23,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Encodes claims; equal sets give equal bytes. */
 export function encodeMembers(members: Iterable<Member>): Buffer {
-  const sorted = [...members].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+  const sorted = [...members].toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
   const rows = sorted.map(({ nodeId, incarnation, version, region, address, state }) => ({
     nodeId,
     incarnation,

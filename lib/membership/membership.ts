@@ -130,7 +130,7 @@ export class Membership extends EventEmitter<MembershipEvents> {
     this.#step({ kind: 'leave' });
     const deadline = new AbortController();
     await Promise.race([
-      Promise.allSettled([...this.#sending]),
+      Promise.allSettled(this.#sending),
       sleep(this.#clock, timeoutMs, deadline.signal).catch(() => {}),
     ]);
     deadline.abort();

@@ -1,6 +1,6 @@
 /** Hello: what is encoded is decoded; what is garbage is a typed refusal; the unknown is ignored. */
 import test from 'ava';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isDwcpError } from '../../lib/errors.ts';
 import { decodeHello, encodeHello } from '../../lib/links/hello.ts';
 import type { Hello } from '../../lib/links/link.ts';

@@ -1,6 +1,6 @@
 /** Membership: merging obeys the laws of a join, gossip converges in any order, decoding never surprises. */
 import test from 'ava';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isDwcpError } from '../../lib/errors.ts';
 import { decodeMembers, encodeMembers } from '../../lib/membership/codec.ts';
 import { initialMembership, stepMembership } from '../../lib/membership/core.ts';
@@ -14,9 +14,12 @@ const claimOf = (nodeId: fc.Arbitrary<string>): fc.Arbitrary<Member> =>
     incarnation: fc.nat(2),
     version: fc.nat(3),
     region: fc.constantFrom('eu', 'us'),
-    address: fc.option(fc.record({ host: fc.constantFrom('a', 'b'), port: fc.constantFrom(1, 2) }), {
-      nil: undefined,
-    }),
+    address: fc.option(
+      fc.record({ host: fc.constantFrom('a', 'b'), port: fc.constantFrom(1, 2) }),
+      {
+        nil: undefined,
+      },
+    ),
     state: fc.constantFrom('alive' as const, 'left' as const),
   });
 const claim = claimOf(fc.constant('x'));

@@ -36,7 +36,8 @@ class HandClock implements Clock {
   advance(ms: number): void {
     const endMs = this.#nowMs + ms;
     for (;;) {
-      const [next] = this.#timers.sort((a, b) => a.dueMs - b.dueMs);
+      this.#timers = this.#timers.toSorted((a, b) => a.dueMs - b.dueMs);
+      const [next] = this.#timers;
       if (next === undefined || next.dueMs > endMs) break;
       this.#nowMs = Math.max(this.#nowMs, next.dueMs);
       this.#timers.shift();
@@ -87,7 +88,7 @@ test('a silent peer is suspected within three to four intervals, then dies', (t)
 test('a closed link is suspected at once', (t) => {
   const clock = new HandClock();
   let links = [peer('a', clock.now())];
-  let down: (link: HealthLink) => void = () => {};
+  let down: ((link: HealthLink) => void) | undefined;
   const source = {
     all: () => links,
     on: (event: 'up' | 'down', listener: (link: HealthLink) => void) => {
@@ -99,7 +100,7 @@ test('a closed link is suspected at once', (t) => {
   t.true(health.isAlive('a'));
   const [gone] = links;
   links = [];
-  down(gone!);
+  down?.(gone!);
   t.is(health.status('a')?.verdict, 'suspect');
   t.is(health.status('a')?.reason, 'down');
   health.close();

@@ -40,10 +40,11 @@ test('a link that comes up is told the whole table', (t) => {
   node.hear('a', member('a'), member('b'));
   const [output] = node.feed({ kind: 'up', nodeId: 'c' });
   t.is(output?.kind, 'send');
-  t.deepEqual(
-    output?.kind === 'send' ? output.members.map(({ nodeId }) => nodeId) : [],
-    ['self', 'a', 'b'],
-  );
+  t.deepEqual(output?.kind === 'send' ? output.members.map(({ nodeId }) => nodeId) : [], [
+    'self',
+    'a',
+    'b',
+  ]);
 });
 
 test('news are passed on to everyone but the one who told them, once', (t) => {
