@@ -33,6 +33,7 @@ async function main(): Promise<void> {
     });
   }
   const { abilities } = portable.codec;
+  process.exitCode = failures.length > 0 ? 1 : 0;
   console.log(JSON.stringify({ tier: nativeStatus().tier, portable: abilities, failures }));
 }
 

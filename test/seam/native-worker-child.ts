@@ -7,7 +7,8 @@ import { Worker, isMainThread, parentPort } from 'node:worker_threads';
 import { native } from '../../lib/native/load.ts';
 import { sample } from './native-binding-kit.ts';
 
-const WARM_UP = 20;
+/** Rounds before memory is measured. */
+const WARM_UP_ROUNDS = 20;
 
 /** Keeps the thread pool and the thread itself busy until the end. */
 function flood(): void {
@@ -47,7 +48,7 @@ async function main(rounds: number): Promise<void> {
   let warm = 0;
   for (let round = 0; round < rounds; round += 1) {
     await terminateOne(round);
-    if (round === WARM_UP) {
+    if (round === WARM_UP_ROUNDS) {
       globalThis.gc?.();
       warm = process.memoryUsage.rss();
     }

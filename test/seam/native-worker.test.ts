@@ -7,7 +7,7 @@ import { native, nativeStatus } from '../../lib/native/load.ts';
 import { testNodes } from './test-nodes.ts';
 
 const ROUNDS = 100;
-const GROWTH_BYTES = 64 << 20;
+const GROWTH_BYTES = 32 << 20;
 const child = fileURLToPath(new URL('native-worker-child.js', import.meta.url));
 
 if (native.codec.abilities.xxh3) {
