@@ -70,9 +70,13 @@ export class BlobFiles implements BlobStore {
 
   async *list(): AsyncGenerator<string, void, undefined> {
     this.#checkOpen();
-    for await (const { name } of await opendir(this.#folder)) {
-      this.#checkOpen();
-      if (isBlobName(name)) yield name;
+    try {
+      for await (const { name } of await opendir(this.#folder)) {
+        this.#checkOpen();
+        if (isBlobName(name)) yield name;
+      }
+    } catch (error) {
+      throw storageError('blob list', error);
     }
   }
 

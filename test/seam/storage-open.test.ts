@@ -2,7 +2,7 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -81,6 +81,7 @@ for (const kind of diskKinds) {
       'something else\n',
       original.replace('format 1', 'format 2'),
       '\0'.repeat(999),
+      original.replace(kind, 'tape'),
     ]) {
       writeFileSync(record, wrong);
       await t.throwsAsync(openStorage({ path }), { code: 'ERR_DWCP_STORAGE_CORRUPT' });
@@ -110,6 +111,28 @@ test('a damaged LevelDB is reported, not opened empty', async (t) => {
   await store.close();
   writeFileSync(join(path, 'level', 'CURRENT'), 'nonsense');
   await t.throwsAsync(openStorage({ path }), { code: 'ERR_DWCP_STORAGE_CORRUPT' });
+});
+
+test('failures of the file system are coded, with their cause, and the store goes on', async (t) => {
+  const path = scratch(t);
+  const { storage, blobs, close } = await openStorage({ path });
+  t.teardown(close);
+  const folder = join(path, 'blobs');
+  rmSync(folder, { recursive: true });
+  writeFileSync(folder, 'no folder any more');
+  const failed = { code: 'ERR_DWCP_STORAGE' };
+  const name = 'ab'.repeat(16);
+  const error = await t.throwsAsync(blobs.put(name, bytes('x')), failed);
+  t.is((error.cause as NodeJS.ErrnoException).code, 'ENOTDIR');
+  await t.throwsAsync(blobs.get(name), failed);
+  await t.throwsAsync(blobs.list()[Symbol.asyncIterator]().next(), failed);
+  rmSync(folder);
+  await t.throwsAsync(blobs.put(name, bytes('x')), failed);
+  mkdirSync(folder);
+  await blobs.put(name, bytes('x'));
+  t.deepEqual(await blobs.get(name), bytes('x'));
+  await storage.batch([put('a', '1')]);
+  t.deepEqual(await storage.get(bytes('a')), bytes('1'));
 });
 
 test('a path that cannot be honoured is an error and never memory', async (t) => {
