@@ -44,15 +44,14 @@ export function encodeChunk(
   next: Buffer,
   { level, maxLiteralBytes }: ChunkOptions,
 ): Buffer | undefined {
-  const scanner = new ChunkScanner(index, base, next);
+  const scanner = new ChunkScanner(index, base, next, maxLiteralBytes);
   while (!scanner.step());
+  if (scanner.gaveUp) return undefined;
   const { ops } = scanner;
-  const literalBytes = literalBytesOf(ops, next);
-  if (literalBytes > maxLiteralBytes) return undefined;
   const literals = collectLiterals(ops, next);
   const packed = packOps(ops);
   return writeChunkPayload(
-    { opCount: ops.length / 3, opBytes: packed.length, literalBytes },
+    { opCount: ops.length / 3, opBytes: packed.length, literalBytes: literals.length },
     storeOps(packed),
     storeLiterals(literals, literalContext(ops, base), level),
   );
@@ -65,21 +64,20 @@ export async function encodeChunkAsync(
   next: Buffer,
   { level, maxLiteralBytes, signal }: ChunkOptions,
 ): Promise<Buffer | undefined> {
-  const scanner = new ChunkScanner(index, base, next);
+  const scanner = new ChunkScanner(index, base, next, maxLiteralBytes);
   while (!scanner.step()) {
     await nextTurn();
     throwIfAborted(signal);
   }
+  if (scanner.gaveUp) return undefined;
   const { ops } = scanner;
-  const literalBytes = literalBytesOf(ops, next);
-  if (literalBytes > maxLiteralBytes) return undefined;
   const literals = collectLiterals(ops, next);
   const packed = packOps(ops);
   const [storedOps, storedLiterals] = await Promise.all([
     storeOpsAsync(packed),
     storeLiteralsAsync(literals, literalContext(ops, base), level),
   ]);
-  const sizes = { opCount: ops.length / 3, opBytes: packed.length, literalBytes };
+  const sizes = { opCount: ops.length / 3, opBytes: packed.length, literalBytes: literals.length };
   return writeChunkPayload(sizes, storedOps, storedLiterals);
 }
 
@@ -138,12 +136,6 @@ function collectLiterals(ops: ChunkOps, next: Buffer): Buffer {
   }
   pieces.push(next.subarray(at));
   return Buffer.concat(pieces);
-}
-
-function literalBytesOf(ops: ChunkOps, next: Buffer): number {
-  let copied = 0;
-  for (let i = 2; i < ops.length; i += 3) copied += ops[i]!;
-  return next.length - copied;
 }
 
 interface OpenedChunk {
