@@ -42,12 +42,11 @@ export interface ChunkHeader {
   readonly storedLiterals: Buffer;
 }
 
-/** Sizes of a payload's parts before they are stored. */
-export type ChunkSizes = Pick<ChunkHeader, 'opCount' | 'opBytes' | 'literalBytes'>;
-
 /** Puts a payload together. */
 export function writeChunkPayload(
-  { opCount, opBytes, literalBytes }: ChunkSizes,
+  opCount: number,
+  opBytes: number,
+  literalBytes: number,
   ops: CodedPart,
   literals: CodedPart,
 ): Buffer {

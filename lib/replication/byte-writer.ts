@@ -1,4 +1,5 @@
 /** Builds small binary records: varints, bytes and text with a length before them. Grows as needed. */
+import { isUtf8 } from 'node:buffer';
 import { writeVarint } from '../compression/varint.ts';
 import type { ByteReader } from '../compression/varint.ts';
 import { DwcpError } from '../errors.ts';
@@ -66,7 +67,9 @@ export function readSized(reader: ByteReader, maxBytes: number, name: string): B
   return reader.take(sizeBytes);
 }
 
-/** Reads what {@link ByteWriter.text} wrote. */
+/** Reads what {@link ByteWriter.text} wrote. @throws ERR_DWCP_FRAME_CORRUPT when it is not UTF-8 */
 export function readText(reader: ByteReader, maxBytes: number, name: string): string {
-  return readSized(reader, maxBytes, name).toString('utf8');
+  const bytes = readSized(reader, maxBytes, name);
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', `${name} is not UTF-8`);
 }

@@ -15,7 +15,14 @@ export interface StateSource<C> {
   durable(changes: readonly C[]): void;
 }
 
+/** A change of one namespace that becomes durable with a batch. */
+export interface StatePart<C> {
+  readonly source: StateSource<C>;
+  readonly change: C;
+}
+
 interface Waiter {
+  readonly onDurable: (() => void) | undefined;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -57,10 +64,11 @@ export class GroupCommit {
 
   /**
    * Adds operations to the next batch, in call order; resolves when they are durable. Batches become
-   * durable in order.
+   * durable in order. `onDurable` runs in the very step in which the namespace state advances, so
+   * nobody sees a vector without the effects that were announced; it must not throw.
    * @throws ERR_DWCP_STORAGE when this or an earlier batch failed
    */
-  commit<C>(ops: readonly StorageOp[], source?: StateSource<C>, change?: C): Promise<void> {
+  commit<C>(ops: readonly StorageOp[], part?: StatePart<C>, onDurable?: () => void): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
     let group = this.#queue.at(-1);
     if (group === undefined || group.sizeBytes >= MAX_GROUP_BYTES) {
@@ -71,13 +79,15 @@ export class GroupCommit {
       group.ops.push(op);
       group.sizeBytes += op.key.length + (op.type === 'put' ? op.value.length : 0);
     }
-    if (source) {
-      const owner = source as StateSource<unknown>;
-      const changes = group.changes.get(owner);
-      if (changes) changes.push(change);
-      else group.changes.set(owner, [change]);
+    if (part) {
+      const source = part.source as StateSource<unknown>;
+      const changes = group.changes.get(source);
+      if (changes) changes.push(part.change);
+      else group.changes.set(source, [part.change]);
     }
-    const done = new Promise<void>((resolve, reject) => group.waiters.push({ resolve, reject }));
+    const done = new Promise<void>((resolve, reject) =>
+      group.waiters.push({ onDurable, resolve, reject }),
+    );
     this.#running ??= this.#run();
     return done;
   }
@@ -104,6 +114,7 @@ export class GroupCommit {
       this.#batches++;
       this.#writes += group.waiters.length;
       for (const [source, changes] of group.changes) source.durable(changes);
+      for (const { onDurable } of group.waiters) onDurable?.();
       for (const { resolve } of group.waiters) resolve();
     } catch (cause) {
       this.#failure ??= asStorageError(cause);

@@ -4,7 +4,7 @@
  * another, those of different keys at once, and share batches.
  */
 import { Baseline } from '../compression/index.ts';
-import { merge, write } from '../conflict/index.ts';
+import { merge, policyFingerprint, write } from '../conflict/index.ts';
 import type {
   AuditRecord,
   CausalContext,
@@ -40,10 +40,7 @@ export interface NamespaceConfig {
 }
 
 /** The value of a version from a peer; undefined is a tombstone. */
-export type RemoteValue =
-  | { readonly kind: 'inline'; readonly bytes: Buffer }
-  | { readonly kind: 'frame'; readonly frame: Buffer; readonly base: Dot | undefined }
-  | undefined;
+export type RemoteValue = { readonly frame: Buffer; readonly base: Dot | undefined } | undefined;
 
 /** When a local write was asked for. */
 export interface WriteTiming {
@@ -99,7 +96,7 @@ export class NamespaceStore {
   readonly chains: ChainStore;
   readonly reader: NamespaceReader;
   readonly auditLog: AuditLog;
-  /** Called in the turn a version became durable, before its writer is answered. */
+  /** Called when a version became durable, in the step that advanced the vector; must not throw. */
   onApplied: (applied: Applied) => void = () => undefined;
   readonly #parts: StoreParts;
   readonly #lock: KeyLock = new KeyLock(MAX_WAITING_WRITES);
@@ -129,6 +126,11 @@ export class NamespaceStore {
     return this.state.vector;
   }
 
+  /** What replicas must agree on to merge this namespace. */
+  get fingerprint(): string {
+    return policyFingerprint({ policy: this.config.policy, codec: this.config.codec });
+  }
+
   /** Writes running or waiting. */
   get pendingWrites(): number {
     return this.#lock.size;
@@ -145,8 +147,7 @@ export class NamespaceStore {
     return this.#lock.run(key, async () => {
       const record = await this.reader.record(key);
       const value = bytes && Baseline.of(bytes);
-      const seen = (dot: Dot): boolean => !context || containsDot(context, dot);
-      const kept = record.siblings.filter(({ dot }) => !seen(dot));
+      const kept = context ? record.siblings.filter(({ dot }) => !containsDot(context, dot)) : [];
       const placing = await this.chains.plan(key, record, kept, value && { baseline: value });
       const loser = this.config.policy === 'lww' ? kept[0] : undefined;
       const { recording, obsolete } = await this.#prepareAudit(key, record, loser ? [loser] : []);
@@ -202,7 +203,10 @@ export class NamespaceStore {
   /** Adds dots whose effect is durable here through the versions that replaced them. */
   async cover(vector: VersionVector): Promise<void> {
     if (this.vector.covers(vector)) return;
-    await this.#parts.commits.commit([], this.state, { dots: [], covered: vector });
+    await this.#parts.commits.commit([], {
+      source: this.state,
+      change: { dots: [], covered: vector },
+    });
   }
 
   /** Makes the newest value of a long chain its full value. Writers of the key go on meanwhile. */
@@ -229,7 +233,6 @@ export class NamespaceStore {
 
   async #decode(key: string, record: KeyRecord, remote: RemoteValue): Promise<ValueIn | undefined> {
     if (!remote) return undefined;
-    if (remote.kind === 'inline') return { baseline: Baseline.of(Buffer.from(remote.bytes)) };
     const { frame, base: frameBase } = remote;
     const base = frameBase && (await this.#base(key, record, frameBase));
     const baseline = await this.#parts.codec.decode(frame, base);
@@ -279,9 +282,11 @@ export class NamespaceStore {
       this.#putRecord(key, { siblings: set, places, chain: placement.chain }),
     ];
     const { commits, onChainGrown } = this.#parts;
-    await commits.commit(ops, this.state, { dots: [version.dot] });
-    if (value && value.sizeBytes >= CACHE_FROM_BYTES) this.chains.remember(version.dot, value);
-    this.onApplied({ ...this.#describe(change), key, version, value, siblings: set });
+    const announce = (): void => {
+      if (value && value.sizeBytes >= CACHE_FROM_BYTES) this.chains.remember(version.dot, value);
+      this.onApplied({ ...this.#describe(change), key, version, value, siblings: set });
+    };
+    await commits.commit(ops, { source: this.state, change: { dots: [version.dot] } }, announce);
     if (placement.chain && this.chains.rebaseDue(placement.chain)) onChainGrown(this, key);
     await this.chains.discard([...placement.obsoleteBlobs, ...change.obsoleteBlobs]);
     return version;
@@ -300,7 +305,7 @@ export class NamespaceStore {
   }
 
   async #advance(dots: readonly Dot[]): Promise<void> {
-    await this.#parts.commits.commit([], this.state, { dots });
+    await this.#parts.commits.commit([], { source: this.state, change: { dots } });
   }
 
   #putRecord(key: string, record: KeyRecord): StorageOp {

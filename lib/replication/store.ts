@@ -105,6 +105,11 @@ export class Store {
     return this.parts.replicaId;
   }
 
+  /** Counters of the background rebase. */
+  get rebases(): Rebaser['stats'] {
+    return this.#rebaser.stats;
+  }
+
   /** The namespaces declared since the store was opened. */
   get namespaces(): readonly NamespaceStore[] {
     return [...this.#namespaces.values()];
@@ -152,9 +157,12 @@ export class Store {
   }
 }
 
+function show({ policy, codec }: NamespaceConfig): string {
+  return `policy ${policy}, codec ${codec}`;
+}
+
 function requireSame(name: string, known: NamespaceConfig, asked: NamespaceConfig): void {
   if (known.policy === asked.policy && known.codec === asked.codec) return;
-  const show = ({ policy, codec }: NamespaceConfig): string => `policy ${policy}, codec ${codec}`;
   throw new DwcpError(
     'ERR_DWCP_POLICY',
     `keyspace ${name} was created with ${show(known)}; asked for ${show(asked)}`,

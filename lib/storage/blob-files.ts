@@ -70,13 +70,9 @@ export class BlobFiles implements BlobStore {
 
   async *list(): AsyncGenerator<string, void, undefined> {
     this.#checkOpen();
-    try {
-      for await (const { name } of await opendir(this.#folder)) {
-        this.#checkOpen();
-        if (isBlobName(name)) yield name;
-      }
-    } catch (error) {
-      throw storageError('blob list', error);
+    for await (const { name } of await opendir(this.#folder)) {
+      this.#checkOpen();
+      if (isBlobName(name)) yield name;
     }
   }
 

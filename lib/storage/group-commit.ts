@@ -24,30 +24,28 @@ const MiB = 1024 * 1024;
 /** Bytes written as one group; a larger batch goes alone. */
 const maxGroupBytes = 4 * MiB;
 
-/** Bytes that may wait, unless told otherwise. */
-const defaultQueuedBytes = 512 * MiB;
+/** Bytes that may wait. */
+const maxQueuedBytes = 512 * MiB;
 
 /** The queue in front of one store's writes. */
 export class GroupCommit {
   readonly #write: GroupWrite;
-  readonly #maxQueuedBytes: number;
   #queue: Queued[] = [];
   #queuedBytes = 0;
   #closed = false;
   #running: Promise<void> | undefined;
 
-  constructor(write: GroupWrite, maxQueuedBytes: number = defaultQueuedBytes) {
+  constructor(write: GroupWrite) {
     this.#write = write;
-    this.#maxQueuedBytes = maxQueuedBytes;
   }
 
   /** Queues a batch; settles when the group it joined is written. */
   async submit(ops: readonly StorageOp[], durable: boolean): Promise<void> {
     if (this.#closed) throw closedError();
     const sizeBytes = checkOps(ops);
-    if (this.#queuedBytes > 0 && this.#queuedBytes + sizeBytes > this.#maxQueuedBytes) {
+    if (this.#queuedBytes > 0 && this.#queuedBytes + sizeBytes > maxQueuedBytes) {
       throw new DwcpError('ERR_DWCP_LIMIT', 'too many bytes wait to be stored', {
-        detail: { limit: 'maxQueuedBytes', max: this.#maxQueuedBytes },
+        detail: { limit: 'maxQueuedBytes', max: maxQueuedBytes },
       });
     }
     this.#queuedBytes += sizeBytes;

@@ -7,7 +7,7 @@ import { seeds } from '../../lib/membership/discovery.ts';
 import { Membership } from '../../lib/membership/membership.ts';
 import { systemRandom } from '../../lib/random.ts';
 import type { Address } from '../../lib/transport/frame-pipe.ts';
-import { anyPort, helloOf, linked, linksOf, settled, until } from '../fakes/node-rig.ts';
+import { anyPort, helloOf, linked, linksOf, settled, until } from './node-rig.ts';
 
 interface Node {
   readonly links: NodeLinks;
