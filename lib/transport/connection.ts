@@ -2,9 +2,10 @@
  * Streams over one `FramePipe`: the one implementation that runs over sockets and in simulations.
  * The connection owns the pipe. Control frames leave first, then data by class (send-scheduler.ts); at
  * most `pipeHighWaterBytes` are in the pipe, so an urgent frame overtakes what still waits here.
- * A peer's mistake ends its stream; one that breaks framing or the handshake ends the link.
+ * A peer's mistake ends its stream; one that breaks framing ends the link. The handshake (Hello) is
+ * over before a connection begins.
  */
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { DwcpError, type ErrorCode } from '../errors.ts';
 import { defaultLimits, type LinkLimits } from '../limits.ts';
 import { ConnectionStream, type StreamHost } from './connection-stream.ts';
@@ -45,11 +46,6 @@ export interface ConnectionOptions {
   readonly onStream: (stream: Stream) => void;
   /** The link is gone; called once, after the streams' own `onClose`. */
   readonly onClose?: ((error: DwcpError | undefined) => void) | undefined;
-  /**
-   * When given, the peer's first frame must be a hello, in `handshakeTimeoutMs`; streams that follow
-   * it are announced after this returns. The payload is a copy.
-   */
-  readonly onHello?: ((payload: Buffer) => void) | undefined;
   /** The peer will open nothing new and wants no new streams. */
   readonly onGoaway?: (() => void) | undefined;
 }
@@ -98,8 +94,6 @@ export class Connection implements StreamHost {
   #state: 'open' | 'closing' | 'closed' = 'open';
   #goawaySent = false;
   #goawayReceived = false;
-  #helloSent = false;
-  #helloTimer: Timer | undefined;
   #lastHeardMs: number;
   #strayFrames = 0;
   #waiters: (() => void)[] = [];
@@ -119,8 +113,7 @@ export class Connection implements StreamHost {
     };
     this.#streams = new StreamTable(options.role, this.limits.maxStreams);
     this.#lastHeardMs = this.#clock.monotonic();
-    if (options.onHello) this.#awaitHello();
-    else this.#greet();
+    this.#greet();
     this.pipe.start({
       onFrames: (frames) => this.#onFrames(frames),
       onWritable: () => {
@@ -165,14 +158,6 @@ export class Connection implements StreamHost {
       throw new DwcpError('ERR_DWCP_LINK_DOWN', 'The link is closed or closing');
     }
     return this.#add(this.#streams.allocate(), channel, options.priority ?? Priority.rpc, false);
-  }
-
-  /** Sends this side's hello; once, and before any stream. At most one frame of bytes. */
-  hello(payload: Uint8Array): void {
-    if (this.#helloSent || this.#state !== 'open') return;
-    this.#helloSent = true;
-    this.#sendControl(FrameKind.hello, 0, 0, Buffer.from(payload));
-    this.#greet();
   }
 
   /** Sends a ping; the answer updates `rttMs` and `lastHeardMs`. */
@@ -252,14 +237,6 @@ export class Connection implements StreamHost {
     this.ping();
   }
 
-  #awaitHello(): void {
-    const timeoutMs = this.limits.handshakeTimeoutMs;
-    this.#helloTimer = this.#clock.setTimer(() => {
-      this.destroy(new DwcpError('ERR_DWCP_DEADLINE', `No hello within ${timeoutMs} ms`));
-    }, timeoutMs);
-    this.#helloTimer.unref();
-  }
-
   #add(id: number, channel: number, priority: Priority, opened: boolean): ConnectionStream {
     const toleratedBytes = Math.max(this.limits.initialCreditBytes, wireInitialCreditBytes);
     const outbound = new Outbound(id, channel, this.#peerCreditBytes, opened);
@@ -288,9 +265,6 @@ export class Connection implements StreamHost {
   /** Handles one frame. @throws what breaks the link */
   #onFrame(frame: Frame): void {
     checkKindAndFlags(frame.kind, frame.flags);
-    if (this.#helloTimer && frame.kind !== FrameKind.hello) {
-      throw new DwcpError('ERR_DWCP_FRAME_KIND', 'The first frame of a link must be a hello');
-    }
     switch (frame.kind) {
       case FrameKind.data:
         return this.#onData(frame);
@@ -306,21 +280,11 @@ export class Connection implements StreamHost {
         if (!this.#probe.answered(asBuffer(frame.payload), this.#lastHeardMs)) this.#strayFrames++;
         return;
       case FrameKind.hello:
-        return this.#onHello(frame);
+        throw new DwcpError('ERR_DWCP_FRAME_KIND', 'A hello after the handshake');
       case FrameKind.goaway:
         checkLink(frame, 0);
         return this.#onGoaway();
     }
-  }
-
-  #onHello(frame: Frame): void {
-    checkLink(frame);
-    if (!this.#helloTimer) {
-      throw new DwcpError('ERR_DWCP_FRAME_KIND', 'A hello that is not the first frame');
-    }
-    this.#helloTimer.cancel();
-    this.#helloTimer = undefined;
-    this.#options.onHello?.(Buffer.from(frame.payload));
   }
 
   #onGoaway(): void {
@@ -507,7 +471,6 @@ export class Connection implements StreamHost {
   #onPipeClosed(error: DwcpError | undefined): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#helloTimer?.cancel();
     this.#control = [];
     const down = new DwcpError('ERR_DWCP_LINK_DOWN', error?.message, { cause: error });
     for (const stream of this.#streams.all()) stream.close(down, undefined);
@@ -518,9 +481,9 @@ export class Connection implements StreamHost {
   }
 }
 
-function checkLink(frame: Frame, sizeBytes?: number): void {
+function checkLink(frame: Frame, sizeBytes: number): void {
   if (frame.stream !== 0) throw corrupt('A link frame names a stream');
-  if (sizeBytes === undefined || frame.payload.length === sizeBytes) return;
+  if (frame.payload.length === sizeBytes) return;
   throw corrupt(`A frame of kind ${frame.kind} has ${sizeBytes} bytes`);
 }
 

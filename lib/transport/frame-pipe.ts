@@ -2,7 +2,10 @@
  * The `FramePipe` seam: one secured pipe that moves batches of frames. No streams, no credit, no
  * retry; those live in `Connection`, once, over every kind of pipe.
  */
+import type { PeerIdentity } from '../crypto/peer-identity.ts';
 import type { DwcpError } from '../errors.ts';
+
+export type { PeerIdentity };
 
 /** Kinds of link frame. Unknown kinds are a protocol error. */
 export const FrameKind = {
@@ -54,13 +57,6 @@ export interface Frame {
 /** A frame to send; the payload may come in pieces, and is borrowed until `send` returns. */
 export interface OutgoingFrame extends Omit<Frame, 'payload'> {
   readonly payload: readonly Uint8Array[];
-}
-
-/** Identity proven by a certificate: the SAN URI `dwcp://<cluster>/<region>/<node>`. */
-export interface PeerIdentity {
-  readonly cluster: string;
-  readonly region: string;
-  readonly nodeId: string;
 }
 
 /** What a pipe counts. */

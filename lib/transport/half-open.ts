@@ -1,39 +1,43 @@
-/** Inbound sockets that have not proven yet that they speak the protocol; bounded against slow-loris. */
+/**
+ * Inbound sockets that have not proven yet that they speak the protocol: counted, capped, and given a
+ * deadline, against peers that connect and say nothing.
+ */
+import type { Socket } from 'node:net';
+import type { Clock, Timer } from '../clock.ts';
+import type { LinkLimits } from '../limits.ts';
 
-/** A counted set of sockets under way. */
+/** The sockets of one listener that are under way. */
 export class HalfOpen {
-  readonly #sockets = new Set<{ destroy(): void }>();
-  readonly #max: number;
-  #refused = 0;
+  readonly #timers = new Map<Socket, Timer>();
+  readonly #clock: Clock;
+  readonly #limits: LinkLimits;
 
-  constructor(max: number) {
-    this.#max = max;
-  }
-
-  /** How many sockets were turned away because `max` others were under way. */
-  get refused(): number {
-    return this.#refused;
+  constructor(clock: Clock, limits: LinkLimits) {
+    this.#clock = clock;
+    this.#limits = limits;
   }
 
   /** Admits a socket, or destroys it and says false. */
-  admit(socket: { destroy(): void }): boolean {
-    if (this.#sockets.size >= this.#max) {
-      this.#refused++;
+  admit(socket: Socket): boolean {
+    if (this.#timers.size >= this.#limits.maxHalfOpen) {
       socket.destroy();
       return false;
     }
-    this.#sockets.add(socket);
+    const timer = this.#clock.setTimer(() => socket.destroy(), this.#limits.handshakeTimeoutMs);
+    timer.unref();
+    this.#timers.set(socket, timer);
+    socket.once('close', () => this.release(socket));
     return true;
   }
 
-  /** The socket was handed out or went away. */
-  release(socket: { destroy(): void }): void {
-    this.#sockets.delete(socket);
+  /** The socket was handed out, or went away. */
+  release(socket: Socket): void {
+    this.#timers.get(socket)?.cancel();
+    this.#timers.delete(socket);
   }
 
   /** Destroys all that are under way. */
   destroyAll(): void {
-    for (const socket of this.#sockets) socket.destroy();
-    this.#sockets.clear();
+    for (const socket of [...this.#timers.keys()]) socket.destroy();
   }
 }

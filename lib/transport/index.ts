@@ -29,3 +29,9 @@ export {
 export { isLoopback } from './loopback.ts';
 export { netTransport, type NetTransportOptions } from './net-pipe.ts';
 export type { SendOptions, Stream } from './stream.ts';
+export {
+  type TlsIdentity,
+  tlsTransport,
+  type TlsTransport,
+  type TlsTransportOptions,
+} from './tls-pipe.ts';

@@ -46,6 +46,7 @@ export class SocketPipe implements FramePipe {
   /** Frames read together with the preface, before anybody listened. */
   #early: Frame[] = [];
   #onReady: (() => void) | undefined;
+  #onNeverReady: ((error: DwcpError | undefined) => void) | undefined;
   /** Runs until the preface came, later until the peer answered our close. */
   #deadline: Timer | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
@@ -77,9 +78,10 @@ export class SocketPipe implements FramePipe {
     this.#write(encodePreface());
   }
 
-  /** Calls back once when the peer's preface was read; never if the pipe closes first. */
-  onReady(callback: () => void): void {
-    this.#onReady = callback;
+  /** Calls one of the two once: the peer's preface was read, or the pipe closed before. */
+  onReady(ready: () => void, never: (error: DwcpError | undefined) => void = () => {}): void {
+    this.#onReady = ready;
+    this.#onNeverReady = never;
     this.#socket.resume();
   }
 
@@ -171,9 +173,8 @@ export class SocketPipe implements FramePipe {
   #ready(): void {
     this.#deadline?.cancel();
     if (!this.#delivering) this.#socket.pause();
-    const onReady = this.#onReady;
-    this.#onReady = undefined;
-    onReady?.();
+    this.#onNeverReady = undefined;
+    this.#onReady?.();
   }
 
   #onEnd(): void {
@@ -192,6 +193,7 @@ export class SocketPipe implements FramePipe {
     this.#state = 'closed';
     this.#deadline?.cancel();
     this.#reported = true;
+    this.#onNeverReady?.(this.#error);
     if (this.#delivering) this.#handler!.onClose(this.#error);
   }
 

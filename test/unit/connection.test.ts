@@ -3,7 +3,12 @@ import test from 'ava';
 import { DwcpError } from '../../lib/errors.ts';
 import type { LinkLimits } from '../../lib/limits.ts';
 import { SimulatedClock, simulatedPipePair } from '../../lib/testing/index.ts';
-import { Connection, type ConnectionOptions, type Stream } from '../../lib/transport/index.ts';
+import {
+  Connection,
+  type ConnectionOptions,
+  FrameKind,
+  type Stream,
+} from '../../lib/transport/index.ts';
 
 interface Pair {
   readonly clock: SimulatedClock;
@@ -166,55 +171,20 @@ test('a reset tells the peer code and text', async (t) => {
   await t.throwsAsync(stream.send(Buffer.from('y')), { code: 'ERR_DWCP_STREAM_RESET' });
 });
 
-test('hello must come first, and once', async (t) => {
-  let hello = '';
+test('a hello after the handshake breaks the link', async (t) => {
   const clock = new SimulatedClock();
   const [a, b] = simulatedPipePair({ clock });
-  let dialerClose: DwcpError | undefined;
-  const acceptor = new Connection({
-    pipe: b,
-    role: 'acceptor',
-    clock,
-    onStream: () => {},
-    onHello: (payload) => {
-      hello = payload.toString();
-      acceptor.hello(Buffer.from('me too'));
-    },
-  });
-  const dialer = new Connection({
-    pipe: a,
-    role: 'dialer',
-    clock,
-    onStream: () => {},
-    onHello: () => {},
-    onClose: (error) => {
-      dialerClose = error;
-    },
-  });
-  dialer.hello(Buffer.from('it is me'));
-  await clock.advance(1);
-  t.is(hello, 'it is me');
-  t.is(dialerClose, undefined);
-  await clock.advance(10_000);
-  t.is(dialerClose, undefined);
-});
-
-test('a peer that says no hello is cut off at the deadline', async (t) => {
-  const clock = new SimulatedClock();
-  const [, b] = simulatedPipePair({ clock });
   let closed: DwcpError | undefined;
   new Connection({
     pipe: b,
     role: 'acceptor',
     clock,
     onStream: () => {},
-    onHello: () => {},
     onClose: (error) => {
       closed = error;
     },
   });
-  await clock.advance(4_999);
-  t.is(closed, undefined);
-  await clock.advance(2);
-  t.is(closed?.code, 'ERR_DWCP_DEADLINE');
+  a.send([{ kind: FrameKind.hello, flags: 0, channel: 0, stream: 0, payload: [] }]);
+  await clock.advance(1);
+  t.is(closed?.code, 'ERR_DWCP_FRAME_KIND');
 });

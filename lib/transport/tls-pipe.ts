@@ -1,0 +1,231 @@
+/**
+ * Mutually authenticated pipes over node:tls: TLS 1.3 only, both ends prove a certificate of a common root,
+ * and the identity in it (crypto/peer-identity.ts) is checked before a pipe is handed out. TLS 1.3 has no
+ * renegotiation. The CRC field of frames is zero here: TLS authenticates every byte.
+ */
+import { X509Certificate } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { connect, createServer, type Server, type TLSSocket } from 'node:tls';
+import { type Clock, systemClock } from '../clock.ts';
+import { identityOf, type PeerIdentity } from '../crypto/peer-identity.ts';
+import { DwcpError, isDwcpError } from '../errors.ts';
+import { defaultLimits, type LinkLimits } from '../limits.ts';
+import { dial } from './dial.ts';
+import type { FramePipe, PipeTransport } from './frame-pipe.ts';
+import { HalfOpen } from './half-open.ts';
+import { listenOn } from './listener.ts';
+import { SocketPipe } from './socket-pipe.ts';
+
+/** Own certificate and key, and the roots that peers must chain to; all PEM. */
+export interface TlsIdentity {
+  readonly cert: string;
+  readonly key: string;
+  /** One or more roots in one text; during a rotation, the old and the new one. */
+  readonly ca: string;
+}
+
+/** Options of {@link tlsTransport}. */
+export interface TlsTransportOptions {
+  readonly identity: TlsIdentity;
+  readonly clock?: Clock | undefined;
+  readonly limits?: Partial<LinkLimits> | undefined;
+  /** Told of every inbound connection that was turned away, and why. */
+  readonly onRefused?: ((error: DwcpError, remoteAddress: string) => void) | undefined;
+}
+
+/** A transport whose identity can be rotated. */
+export interface TlsTransport extends PipeTransport {
+  readonly tier: 'tls';
+  /**
+   * Uses another certificate for handshakes from now on; pipes that live keep theirs.
+   * @throws ERR_DWCP_IDENTITY when the certificate names nobody, or another cluster
+   */
+  setIdentity(identity: TlsIdentity): void;
+}
+
+/** What a context needs in both roles. */
+const policy = {
+  minVersion: 'TLSv1.3',
+  maxVersion: 'TLSv1.3',
+  rejectUnauthorized: true,
+} as const;
+
+const refusedCodes = /CERT|SIGNED|VERIFY|ISSUER|_CA$|PURPOSE|CRL/;
+
+/**
+ * Pipes over mutual TLS 1.3.
+ * @throws ERR_DWCP_IDENTITY when the own certificate names nobody. `connect` rejects with ERR_DWCP_IDENTITY
+ * when the acceptor's certificate is refused, ERR_DWCP_CONNECT when the acceptor refuses ours or TLS fails.
+ * @example
+ * const transport = tlsTransport({ identity: { cert, key, ca } });
+ */
+export function tlsTransport(options: TlsTransportOptions): TlsTransport {
+  return new NodeTls(options);
+}
+
+class NodeTls implements TlsTransport {
+  readonly tier = 'tls';
+  readonly #clock: Clock;
+  readonly #limits: LinkLimits;
+  readonly #onRefused: (error: DwcpError, remoteAddress: string) => void;
+  readonly #servers = new Set<Server>();
+  readonly #cluster: string;
+  #identity: TlsIdentity;
+
+  constructor(options: TlsTransportOptions) {
+    this.#clock = options.clock ?? systemClock;
+    this.#limits = { ...defaultLimits.link, ...options.limits };
+    this.#onRefused = options.onRefused ?? (() => {});
+    this.#identity = options.identity;
+    this.#cluster = ownIdentity(options.identity).cluster;
+  }
+
+  setIdentity(identity: TlsIdentity): void {
+    const { cluster } = ownIdentity(identity);
+    if (cluster !== this.#cluster) {
+      throw new DwcpError('ERR_DWCP_IDENTITY', `The certificate is for cluster ${cluster}`);
+    }
+    this.#identity = identity;
+    for (const server of this.#servers) server.setSecureContext({ ...policy, ...identity });
+  }
+
+  readonly listen: PipeTransport['listen'] = async (address, onPipe) => {
+    const halfOpen = new HalfOpen(this.#clock, this.#limits);
+    const server = createServer({ ...policy, ...this.#identity, requestCert: true });
+    const raw = new Map<string, Socket>();
+    server.on('connection', (socket: Socket) => {
+      if (!halfOpen.admit(socket)) return;
+      const end = endOf(socket);
+      raw.set(end, socket);
+      socket.once('close', () => raw.delete(end));
+    });
+    server.on('tlsClientError', (cause, socket) => {
+      this.#onRefused(inboundError(cause, socket), endOf(socket));
+    });
+    server.on('secureConnection', (socket) => {
+      const below = raw.get(endOf(socket));
+      this.#accept(socket, () => below && halfOpen.release(below), onPipe);
+    });
+    this.#servers.add(server);
+    server.once('close', () => this.#servers.delete(server));
+    return listenOn(server, address, halfOpen);
+  };
+
+  readonly connect: PipeTransport['connect'] = async (address, { signal }) => {
+    const start = (): TLSSocket =>
+      connect({
+        ...policy,
+        ...this.#identity,
+        host: address.host,
+        port: address.port,
+        // Names in certificates are of nodes, not of hosts; they are checked below.
+        checkServerIdentity: () => undefined,
+      });
+    const patience = { clock: this.#clock, limits: this.#limits, signal };
+    let socket: TLSSocket;
+    try {
+      socket = await dial(start, 'secureConnect', address, patience);
+    } catch (error) {
+      throw isDwcpError(error, 'ERR_DWCP_CONNECT')
+        ? handshakeError(error.cause, 'Outbound')
+        : error;
+    }
+    const pipe = this.#wrap(socket);
+    await accepted(pipe, signal);
+    return pipe;
+  };
+
+  #accept(socket: TLSSocket, settle: () => void, onPipe: (pipe: FramePipe) => void): void {
+    const remoteAddress = endOf(socket);
+    try {
+      const pipe = this.#wrap(socket);
+      pipe.onReady(() => {
+        settle();
+        onPipe(pipe);
+      });
+    } catch (error) {
+      this.#onRefused(error as DwcpError, remoteAddress);
+    }
+  }
+
+  /** A pipe over a socket whose peer is who it should be. @throws ERR_DWCP_IDENTITY */
+  #wrap(socket: TLSSocket): SocketPipe {
+    let identity: PeerIdentity;
+    try {
+      identity = this.#peerIdentity(socket);
+    } catch (error) {
+      socket.on('error', () => {});
+      socket.destroy();
+      throw error;
+    }
+    const { tier } = this;
+    const [clock, limits] = [this.#clock, this.#limits];
+    return new SocketPipe(socket, { tier, secure: true, identity, clock, limits });
+  }
+
+  #peerIdentity(socket: TLSSocket): PeerIdentity {
+    const certificate = socket.getPeerX509Certificate();
+    if (!socket.authorized || !certificate) {
+      throw new DwcpError('ERR_DWCP_IDENTITY', 'The peer proved no certificate');
+    }
+    const identity = identityOf(certificate);
+    if (identity.cluster === this.#cluster) return identity;
+    throw new DwcpError(
+      'ERR_DWCP_IDENTITY',
+      `The peer belongs to cluster ${identity.cluster}, not ${this.#cluster}`,
+    );
+  }
+}
+
+function ownIdentity(identity: TlsIdentity): PeerIdentity {
+  return identityOf(new X509Certificate(identity.cert));
+}
+
+/**
+ * In TLS 1.3 the dialer is done before the acceptor has judged its certificate. The acceptor's preface is
+ * the proof that it was taken. Node closes the socket of a dialer it refuses without an alert, so the dialer
+ * can only report ERR_DWCP_CONNECT; the acceptor's `onRefused` knows more.
+ */
+function accepted(pipe: SocketPipe, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      pipe.destroy();
+      reject(new DwcpError('ERR_DWCP_ABORTED', 'The dial was aborted', { cause: signal?.reason }));
+    };
+    const settled = (): void => signal?.removeEventListener('abort', onAbort);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    pipe.onReady(
+      () => {
+        settled();
+        resolve();
+      },
+      (error) => {
+        settled();
+        reject(handshakeError(error, 'Outbound'));
+      },
+    );
+  });
+}
+
+/** Node refuses a certificate by closing; the reason stays behind in `authorizationError`. */
+function inboundError(cause: Error, { authorizationError: reason }: TLSSocket): DwcpError {
+  if (!reason) return handshakeError(cause, 'Inbound');
+  const message = `The dialer's certificate was refused: ${String(reason)}`;
+  return new DwcpError('ERR_DWCP_IDENTITY', message, { cause });
+}
+
+function handshakeError(error: unknown, direction: string): DwcpError {
+  if (isDwcpError(error) && error.code !== 'ERR_DWCP_LINK_DOWN') return error;
+  const cause = isDwcpError(error) ? (error.cause ?? error) : error;
+  const { code = '', message = 'the peer closed it, perhaps refusing our certificate' } = (cause ??
+    {}) as NodeJS.ErrnoException;
+  return new DwcpError(
+    refusedCodes.test(code) ? 'ERR_DWCP_IDENTITY' : 'ERR_DWCP_CONNECT',
+    `${direction} TLS handshake failed: ${message}`,
+    { cause },
+  );
+}
+
+function endOf(socket: Socket): string {
+  return `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
+}
