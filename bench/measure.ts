@@ -1,5 +1,5 @@
 /**
- * Interleaved timing: A, B, A, B, … in one process, so that both meet the same weather. The ratio is the
+ * Interleaved timing: A, B, B, A, A, B, … in one process, so that both meet the same weather. The ratio is the
  * median of the rounds' own ratios, which a slow minute in the middle does not bend.
  */
 
@@ -15,27 +15,33 @@ export interface Comparison {
   readonly bMs: number;
 }
 
-const ROUNDS_BELOW_1_MS = 11;
-const ROUNDS = 7;
+/** Many short samples: a neighbour on the machine spoils some of them, not the median. */
+const ROUNDS_BELOW_1_MS = 41;
+const ROUNDS = 9;
 /** A sample of short calls repeats them until it is this long, ms. */
-const SAMPLE_MS = 4;
+const SAMPLE_MS = 1.5;
 
 /** Times `a` against `b`; both run a few times before anything counts. */
 export async function interleaved(a: Timed, b: Timed): Promise<Comparison> {
   const [aOnce, bOnce] = [await warm(a), await warm(b)];
   const rounds = Math.min(aOnce, bOnce) < 1 ? ROUNDS_BELOW_1_MS : ROUNDS;
-  const repeat = (onceMs: number): number => Math.max(1, Math.ceil(SAMPLE_MS / onceMs));
   const [aTimes, bTimes]: [number[], number[]] = [[], []];
+  const sampleA = async (): Promise<number> => aTimes.push(await time(a, repeatsOf(aOnce)));
+  const sampleB = async (): Promise<number> => bTimes.push(await time(b, repeatsOf(bOnce)));
   for (let round = 0; round < rounds; round++) {
-    aTimes.push(await time(a, repeat(aOnce)));
-    bTimes.push(await time(b, repeat(bOnce)));
+    const order = round % 2 === 0 ? [sampleA, sampleB] : [sampleB, sampleA];
+    for (const sample of order) await sample();
   }
   const ratios = aTimes.map((ms, round) => ms / bTimes[round]!);
   return { ratio: median(ratios), aMs: median(aTimes), bMs: median(bTimes) };
 }
 
+function repeatsOf(onceMs: number): number {
+  return Math.max(1, Math.ceil(SAMPLE_MS / onceMs));
+}
+
 /** The middle of `values`. */
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = values.toSorted((x, y) => x - y);
   return sorted[Math.floor(sorted.length / 2)]!;
 }

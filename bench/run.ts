@@ -18,16 +18,15 @@ export interface RunOptions {
 
 /** Runs `suite`; true when every bar held. */
 export async function runSuite(suite: Suite, { json }: RunOptions): Promise<boolean> {
-  const log = (line: string): void => void process.stderr.write(`${line}\n`);
-  const print = json ? log : (line: string): void => void process.stdout.write(`${line}\n`);
+  const print = json ? toStderr : toStdout;
   print(`${suite.name}: ${suite.about}`);
   print(`Node ${process.version}, ${nativeStatus().tier} tier`);
   const cases: (CaseReport & { readonly detail: string })[] = [];
-  for await (const measurement of suite.run(log)) {
+  for await (const measurement of suite.run(toStderr)) {
     const pass = holds(measurement);
     const { name, better, bar, detail } = measurement;
     cases.push({ name, ratio: rounded(measurement.ratio), better, bar, pass, detail });
-    print(line(measurement, pass));
+    print(verdictOf(measurement, pass));
   }
   const held = cases.length > 0 && cases.every(({ pass }) => pass);
   print(`${cases.filter(({ pass }) => pass).length} of ${cases.length} bars held`);
@@ -40,11 +39,19 @@ export async function runSuite(suite: Suite, { json }: RunOptions): Promise<bool
   return held;
 }
 
+function toStderr(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function toStdout(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
 function holds({ ratio, better, bar }: Measurement): boolean {
   return better === 'higher' ? ratio >= bar : ratio <= bar;
 }
 
-function line(measurement: Measurement, pass: boolean): string {
+function verdictOf(measurement: Measurement, pass: boolean): string {
   const { name, ratio, better, bar, detail } = measurement;
   const sign = better === 'higher' ? '>=' : '<=';
   const verdict = pass ? 'held  ' : 'MISSED';

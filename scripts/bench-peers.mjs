@@ -12,13 +12,16 @@ const require = createRequire(import.meta.url);
 /** Peers that must be compiled, and what the compiler makes. */
 const compiled = { 'zstd-napi': 'build/Release/binding.node' };
 
+function home(name) {
+  return join(folder, 'node_modules', name);
+}
+
 /**
  * Makes the named peers loadable; one that cannot be built is left out with a line that says so, and its
  * suite decides what that means.
  */
 export function installPeers(names) {
   if (names.length === 0) return;
-  const home = (name) => join(folder, 'node_modules', name);
   if (!names.every((name) => existsSync(home(name)))) {
     console.log(`bench peers: installing ${names.join(', ')}`);
     const done = run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder });

@@ -13,6 +13,11 @@ const suites = readdirSync(join(root, 'bench', 'suites'))
   .filter((file) => file.endsWith('.ts'))
   .map((file) => file.slice(0, -3));
 
+/** Loads a compiled file of bench/. */
+function load(path) {
+  return import(pathToFileURL(join(root, 'dist', 'bench', path)).href);
+}
+
 async function main() {
   const options = { json: { type: 'boolean', default: false } };
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
@@ -23,7 +28,6 @@ async function main() {
     return 2;
   }
   await setup();
-  const load = (path) => import(pathToFileURL(join(root, 'dist', 'bench', path)).href);
   const { suite } = await load(`suites/${name}.js`);
   installPeers(suite.peers);
   const { runSuite } = await load('run.js');
