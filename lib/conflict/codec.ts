@@ -1,13 +1,14 @@
 /**
- * The canonical bytes of versions and sibling sets, as stored and as sent. Equal state has equal bytes
- * on every tier; a decoder accepts nothing but what the encoder writes, within limits, or throws.
+ * The canonical bytes of versions and sibling sets, as stored and as sent. Equal state has equal
+ * bytes on every tier; a decoder accepts nothing but what the encoder writes, within limits, or
+ * throws.
  *
  *   set      = version-byte 1, count, count * version        greatest first, none has seen another
  *   version  = flags, replica[8], seq, wallMs, counter, region, others, others * entry
  *   entry    = replica[8], ranges, ranges * (skip, length - 1)     ids ascending
  *
- * Flag 1: tombstone. Flag 2: the writer had seen all its own earlier writes (1 .. seq - 1), which is
- * the common case and then costs no entry. All integers are varints.
+ * Flag 1: tombstone. Flag 2: the writer had seen all its own earlier writes (1 .. seq - 1), which
+ * is the common case and then costs no entry. All integers are varints.
  */
 import { DwcpError, invalidArg } from '../errors.ts';
 import { containsDot } from './dot-ranges.ts';
@@ -42,7 +43,9 @@ const flagOwnSeen = 2;
 const maxSeq = Number.MAX_SAFE_INTEGER;
 const minVersionBytes = 14;
 
-/** Bytes of one version, owned by the caller. @throws ERR_DWCP_INVALID_ARG for fields out of range. */
+/**
+ * Bytes of one version, owned by the caller. @throws ERR_DWCP_INVALID_ARG for fields out of range.
+ */
 export function encodeVersion(version: Version): Uint8Array {
   const writer = new ByteWriter().u8(formatVersion);
   writeVersion(writer, version);

@@ -88,7 +88,10 @@ export function equalDots(a: DotRanges, b: DotRanges): boolean {
   return a.size === b.size && coversDots(a, b) && coversDots(b, a);
 }
 
-/** A set of dots under construction; `dots` may be read at any time and must not be kept while adding. */
+/**
+ * A set of dots under construction; `dots` may be read at any time and must not be kept while
+ * adding.
+ */
 export class DotRangesBuilder {
   readonly #ranges = new Map<ReplicaId, SeqRange[]>();
 

@@ -1,7 +1,8 @@
 /**
- * Hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): wall time that never steps
- * back and is always later than what it has seen. Reads no clock itself: the caller hands in the wall
- * time. A remote stamp too far ahead is refused, so that one wrong clock cannot drag all others along.
+ * Hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): wall time that never
+ * steps back and is always later than what it has seen. Reads no clock itself: the caller hands in
+ * the wall time. A remote stamp too far ahead is refused, so that one wrong clock cannot drag all
+ * others along.
  */
 import { DwcpError, invalidArg } from '../errors.ts';
 import type { Hlc, Version } from './types.ts';

@@ -1,7 +1,8 @@
 /**
- * What a reader sees of a sibling set, and what a policy decided by it. Pure functions of the set and
- * never of who holds it or in which order it came, so every replica answers the same. Automatic
- * policies write no version: the losers stay in the set until a write that has seen them replaces them.
+ * What a reader sees of a sibling set, and what a policy decided by it. Pure functions of the set
+ * and never of who holds it or in which order it came, so every replica answers the same. Automatic
+ * policies write no version: the losers stay in the set until a write that has seen them replaces
+ * them.
  */
 import { invalidArg } from '../errors.ts';
 import { compareVersions } from './hlc.ts';
@@ -50,9 +51,9 @@ export interface AuditInput {
 }
 
 /**
- * The pairs a policy decided when `version` came to stand beside others: one record for each, winner
- * and loser the same on every replica. Empty when nothing was decided: no concurrency, or a policy that
- * shows all values.
+ * The pairs a policy decided when `version` came to stand beside others: one record for each,
+ * winner and loser the same on every replica. Empty when nothing was decided: no concurrency, or a
+ * policy that shows all values.
  */
 export function audit(input: AuditInput): AuditRecord[] {
   const { namespace, key, policy, set, version, atMs } = input;
@@ -71,7 +72,8 @@ export function audit(input: AuditInput): AuditRecord[] {
 
 /**
  * Canonical text of what two replicas must agree on to merge a namespace; exchanged in Hello.
- * @example policyFingerprint({ policy: 'lww', codec: 'json' }) // 'dwcp-policy/1 codec=json policy=lww'
+ * @example
+ * policyFingerprint({ policy: 'lww', codec: 'json' }); // 'dwcp-policy/1 codec=json policy=lww'
  */
 export function policyFingerprint(terms: Readonly<Record<string, string | number>>): string {
   const words = Object.entries(terms).map(([name, value]) => {

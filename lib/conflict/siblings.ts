@@ -1,10 +1,10 @@
 /**
- * The versions of one key as a dotted version vector set (Preguiça et al., 2010; Almeida et al., 2014):
- * the maximal versions under "had seen". Invariants: no member has seen another; greatest version
- * first (`compareVersions`), so equal state is equal bytes; contexts are transitive, i.e. whoever has
- * seen a version has seen all it had seen. Merging is commutative, associative and idempotent in any
- * order of delivery, also when the versions of one key arrive with gaps. Nothing acknowledged leaves
- * the set unless a version that had seen it is in it.
+ * The versions of one key as a dotted version vector set (Preguiça et al., 2010; Almeida et al.,
+ * 2014): the maximal versions under "had seen". Invariants: no member has seen another; greatest
+ * version first (`compareVersions`), so equal state is equal bytes; contexts are transitive, i.e.
+ * whoever has seen a version has seen all it had seen. Merging is commutative, associative and
+ * idempotent in any order of delivery, also when the versions of one key arrive with gaps. Nothing
+ * acknowledged leaves the set unless a version that had seen it is in it.
  */
 import { DwcpError, invalidArg } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
@@ -65,8 +65,8 @@ export function hadSeen(later: Version, earlier: Version): boolean {
  * Makes a version of a local write and applies it. A write whose context leaves more than
  * `maxSiblings` versions standing is refused, and nothing changes: read, merge and write again with
  * the fresh context.
- * @throws ERR_DWCP_INVALID_ARG when the dot is not the newest of its replica, the context claims the
- *   write itself, or `hlc` is not later than the versions replaced.
+ * @throws ERR_DWCP_INVALID_ARG when the dot is not the newest of its replica, the context claims
+ *   the write itself, or `hlc` is not later than the versions replaced.
  * @throws ERR_DWCP_LIMIT when too many siblings would stand.
  * @example
  * const { set, version } = write(noSiblings, { dot: { replica, seq: 1 }, hlc, region: 'eu' });
@@ -102,10 +102,11 @@ export function write(set: SiblingSet, input: Write): WriteResult {
 }
 
 /**
- * Applies a version written anywhere. Never refuses for the number of siblings: what another replica
- * acknowledged is kept (each replica bounds its own writes; the codec bounds the set as a whole).
- * @throws ERR_DWCP_PROTOCOL when the set holds other content under the same dot: a replica id was used
- *   twice. The set is unchanged.
+ * Applies a version written anywhere. Never refuses for the number of siblings: what another
+ * replica acknowledged is kept (each replica bounds its own writes; the codec bounds the set as a
+ * whole).
+ * @throws ERR_DWCP_PROTOCOL when the set holds other content under the same dot: a replica id was
+ *   used twice. The set is unchanged.
  */
 export function merge(set: SiblingSet, version: Version): MergeResult {
   for (const member of set) {
@@ -126,8 +127,9 @@ export function mergeSets(a: SiblingSet, b: SiblingSet): SiblingSet {
 }
 
 /**
- * The chosen context plus the gap since the replica's last own write of this key. All dots in that gap
- * belong to other keys, so claiming them is true, keeps contexts in one range, and stays transitive.
+ * The chosen context plus the gap since the replica's last own write of this key. All dots in that
+ * gap belong to other keys, so claiming them is true, keeps contexts in one range, and stays
+ * transitive.
  */
 function contextFor(set: SiblingSet, dot: Dot, chosen: CausalContext | undefined): CausalContext {
   const seen = contextOf(set);

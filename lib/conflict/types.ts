@@ -1,4 +1,6 @@
-/** The words of conflict resolution: dots, clocks, versions, sibling sets, audit records. Pure data. */
+/**
+ * The words of conflict resolution: dots, clocks, versions, sibling sets, audit records. Pure data.
+ */
 
 /** A replica: 64 random bits as 16 hex digits, minted with the store. */
 export type ReplicaId = string;
@@ -18,7 +20,10 @@ export interface Hlc {
 /** An inclusive run of sequence numbers. */
 export type SeqRange = readonly [first: number, last: number];
 
-/** A set of dots: per replica, ascending ranges that neither overlap nor touch. Empty lists are absent. */
+/**
+ * A set of dots: per replica, ascending ranges that neither overlap nor touch. Empty lists are
+ * absent.
+ */
 export type DotRanges = ReadonlyMap<ReplicaId, readonly SeqRange[]>;
 
 /**

@@ -1,7 +1,7 @@
 /**
- * Interval version vector: which dots of a namespace (or partition) are here. A run from 1 per replica
- * plus islands beyond it, since updates overtake each other on different links. The caller adds a
- * dot only once its effect is durable, and stores the vector in the same batch.
+ * Interval version vector: which dots of a namespace (or partition) are here. A run from 1 per
+ * replica plus islands beyond it, since updates overtake each other on different links. The caller
+ * adds a dot only once its effect is durable, and stores the vector in the same batch.
  */
 import { invalidArg } from '../errors.ts';
 import { conflictCodecLimits, decodeDots, encodeDots } from './codec.ts';

@@ -1,7 +1,8 @@
 /**
  * Cursor over untrusted bytes and its counterpart, for the canonical encodings of this room.
- * Integers are LEB128 varints in their shortest form, up to 2^53 - 1; every read checks what is left
- * first, and nothing is allocated from a count before `count` has passed both limit and input size.
+ * Integers are LEB128 varints in their shortest form, up to 2^53 - 1; every read checks what is
+ * left first, and nothing is allocated from a count before `count` has passed both limit and input
+ * size.
  */
 import { DwcpError } from '../errors.ts';
 import type { ReplicaId } from './types.ts';
@@ -25,7 +26,9 @@ const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).pad
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Reads one value after the other; every method throws a coded error and never reads past the end. */
+/**
+ * Reads one value after the other; every method throws a coded error and never reads past the end.
+ */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #what: string;
@@ -62,7 +65,9 @@ export class ByteReader {
     }
   }
 
-  /** A number of items that each take at least `itemBytes`: checked against `max` and what is left. */
+  /**
+   * A number of items that each take at least `itemBytes`: checked against `max` and what is left.
+   */
   count(max: number, itemBytes: number, name: string): number {
     const value = this.varint(Number.MAX_SAFE_INTEGER, name);
     if (value > max) {

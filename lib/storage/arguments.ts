@@ -40,7 +40,10 @@ export function checkRange(range: StorageRange): number {
   return limit;
 }
 
-/** A blob name: lower-case hex digest, then optionally its kind. Nothing else can reach the file system. */
+/**
+ * A blob name: lower-case hex digest, then optionally its kind. Nothing else can reach the file
+ * system.
+ */
 export function checkBlobName(name: unknown): asserts name is string {
   if (!isBlobName(name)) invalidArg('name', 'a hex digest and its kind, as in 00ff….xxh3', name);
 }

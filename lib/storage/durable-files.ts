@@ -1,4 +1,6 @@
-/** Files that are whole or absent after a power loss: written aside, synced, renamed, folder synced. */
+/**
+ * Files that are whole or absent after a power loss: written aside, synced, renamed, folder synced.
+ */
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 

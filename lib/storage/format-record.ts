@@ -1,7 +1,7 @@
 /**
  * The record a store's folder starts with: format version and the rung that wrote it. Read before
- * anything else is opened, so that an unknown format is refused untouched and a store written by one
- * rung is never shadowed by an empty one of another.
+ * anything else is opened, so that an unknown format is refused untouched and a store written by
+ * one rung is never shadowed by an empty one of another.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

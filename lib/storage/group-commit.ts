@@ -1,7 +1,7 @@
 /**
- * Group commit: batches queued while one write is under way become the next single write, so that many
- * small durable batches share one fsync. One write at a time keeps the order of the calls. Each batch
- * stays atomic because its group is. Bounded: past `maxQueuedBytes` a batch is refused.
+ * Group commit: batches queued while one write is under way become the next single write, so that
+ * many small durable batches share one fsync. One write at a time keeps the order of the calls.
+ * Each batch stays atomic because its group is. Bounded: past `maxQueuedBytes` a batch is refused.
  */
 import { DwcpError } from '../errors.ts';
 import { checkOps } from './arguments.ts';
@@ -24,28 +24,30 @@ const MiB = 1024 * 1024;
 /** Bytes written as one group; a larger batch goes alone. */
 const maxGroupBytes = 4 * MiB;
 
-/** Bytes that may wait. */
-const maxQueuedBytes = 512 * MiB;
+/** Bytes that may wait, unless told otherwise. */
+const defaultQueuedBytes = 512 * MiB;
 
 /** The queue in front of one store's writes. */
 export class GroupCommit {
   readonly #write: GroupWrite;
+  readonly #maxQueuedBytes: number;
   #queue: Queued[] = [];
   #queuedBytes = 0;
   #closed = false;
   #running: Promise<void> | undefined;
 
-  constructor(write: GroupWrite) {
+  constructor(write: GroupWrite, maxQueuedBytes: number = defaultQueuedBytes) {
     this.#write = write;
+    this.#maxQueuedBytes = maxQueuedBytes;
   }
 
   /** Queues a batch; settles when the group it joined is written. */
   async submit(ops: readonly StorageOp[], durable: boolean): Promise<void> {
     if (this.#closed) throw closedError();
     const sizeBytes = checkOps(ops);
-    if (this.#queuedBytes > 0 && this.#queuedBytes + sizeBytes > maxQueuedBytes) {
+    if (this.#queuedBytes > 0 && this.#queuedBytes + sizeBytes > this.#maxQueuedBytes) {
       throw new DwcpError('ERR_DWCP_LIMIT', 'too many bytes wait to be stored', {
-        detail: { limit: 'maxQueuedBytes', max: maxQueuedBytes },
+        detail: { limit: 'maxQueuedBytes', max: this.#maxQueuedBytes },
       });
     }
     this.#queuedBytes += sizeBytes;
@@ -102,8 +104,8 @@ export class GroupCommit {
 
 /**
  * After everything runnable in this turn has run, without waiting for I/O: all calls of a turn, and
- * those of callers just told of their last batch, join one group. (A tick queued from a promise job runs
- * once no promise jobs are left.)
+ * those of callers just told of their last batch, join one group. (A tick queued from a promise job
+ * runs once no promise jobs are left.)
  */
 async function endOfTurn(): Promise<void> {
   await Promise.resolve();

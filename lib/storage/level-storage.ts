@@ -1,7 +1,7 @@
 /**
- * Storage over LevelDB through classic-level, imported only when opened so that a platform without its
- * binary still runs. LevelDB locks its folder; a durable batch is one fsync of its log, shared by all
- * batches that wait (`GroupCommit`).
+ * Storage over LevelDB through classic-level, imported only when opened so that a platform without
+ * its binary still runs. LevelDB locks its folder; a durable batch is one fsync of its log, shared
+ * by all batches that wait (`GroupCommit`).
  */
 import type { ClassicLevel } from 'classic-level';
 import { checkKey, checkRange } from './arguments.ts';

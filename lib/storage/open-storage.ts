@@ -1,7 +1,8 @@
 /**
- * The ladder: LevelDB, else node:sqlite, else nothing. Without a path state is kept in memory and says
- * so; a path that cannot be honoured is an error, never memory. A rung is passed over only when this
- * platform lacks it; a store that exists pins its rung, and a failure to open is reported as it is.
+ * The ladder: LevelDB, else node:sqlite, else nothing. Without a path state is kept in memory and
+ * says so; a path that cannot be honoured is an error, never memory. A rung is passed over only
+ * when this platform lacks it; a store that exists pins its rung, and a failure to open is reported
+ * as it is.
  *
  *   path/FORMAT   version and rung        path/level or path/store.sqlite   path/blobs
  */
@@ -62,11 +63,11 @@ export const rungs: readonly Rung[] = [
 ];
 
 /**
- * Opens the store in `path`, or one in memory when no path is given. One process at a time may hold a
- * path. Close it when done.
- * @throws ERR_DWCP_STORAGE_UNAVAILABLE when the path cannot be honoured (not writable, held by another
- *   process, no rung on this platform), ERR_DWCP_STORAGE_CORRUPT when what is there does not verify or
- *   has another format version, ERR_DWCP_INVALID_ARG.
+ * Opens the store in `path`, or one in memory when no path is given. One process at a time may hold
+ * a path. Close it when done.
+ * @throws ERR_DWCP_STORAGE_UNAVAILABLE when the path cannot be honoured (not writable, held by
+ *   another process, no rung on this platform), ERR_DWCP_STORAGE_CORRUPT when what is there does
+ *   not verify or has another format version, ERR_DWCP_INVALID_ARG.
  * @example
  * const { storage, blobs, close } = await openStorage({ path: './state' });
  */

@@ -1,6 +1,7 @@
 /**
- * An ordered map from bytes to bytes in memory: sorted blocks of at most 512 entries, so an insert moves
- * little. Keys are kept as Latin-1 strings, whose comparison is byte order. Owns copies of its values.
+ * An ordered map from bytes to bytes in memory: sorted blocks of at most 512 entries, so an insert
+ * moves little. Keys are kept as Latin-1 strings, whose comparison is byte order. Owns copies of
+ * its values.
  */
 import type { StorageOp, StorageRange } from './storage.ts';
 

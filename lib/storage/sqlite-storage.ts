@@ -1,7 +1,7 @@
 /**
- * Storage over node:sqlite, the second rung for platforms without a LevelDB binary (Node 22 and later).
- * WAL with synchronous=FULL for durable groups; an exclusive lock held for as long as it is open. Calls
- * run on the calling thread: a durable group blocks it for one fsync.
+ * Storage over node:sqlite, the second rung for platforms without a LevelDB binary (Node 22 and
+ * later). WAL with synchronous=FULL for durable groups; an exclusive lock held for as long as it is
+ * open. Calls run on the calling thread: a durable group blocks it for one fsync.
  */
 import { checkKey } from './arguments.ts';
 import { GroupCommit } from './group-commit.ts';

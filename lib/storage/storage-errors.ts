@@ -1,4 +1,6 @@
-/** How the errors of LevelDB, SQLite and the file system become dwcp's, with the first as `cause`. */
+/**
+ * How the errors of LevelDB, SQLite and the file system become dwcp's, with the first as `cause`.
+ */
 import { DwcpError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 

@@ -1,6 +1,7 @@
 /**
- * The `Storage` seam: atomic batches, range scans and durable commits over one ordered key space, and
- * the place for large values beside it. `test/seam/storage.test.ts` holds every implementation to it.
+ * The `Storage` seam: atomic batches, range scans and durable commits over one ordered key space,
+ * and the place for large values beside it. `test/seam/storage.test.ts` holds every implementation
+ * to it.
  */
 
 /** One operation of a batch. */
@@ -36,8 +37,9 @@ export interface Storage {
   getMany(keys: readonly Uint8Array[]): Promise<(Buffer | undefined)[]>;
   /**
    * Applies all operations or none. With `durable` (the default) the promise resolves only when the
-   * batch survives a power loss. Batches take effect in the order of the calls; after a rejection with
-   * ERR_DWCP_STORAGE the batch may or may not be there. ERR_DWCP_LIMIT when too much is queued.
+   * batch survives a power loss. Batches take effect in the order of the calls; after a rejection
+   * with ERR_DWCP_STORAGE the batch may or may not be there. ERR_DWCP_LIMIT when too much is
+   * queued.
    */
   batch(ops: readonly StorageOp[], options?: { readonly durable?: boolean }): Promise<void>;
   /**

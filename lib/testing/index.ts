@@ -15,7 +15,9 @@ export {
   shapeTransport,
   type ShapeTransportOptions,
 } from './shape-transport.ts';
+export { seededRandom } from '../random.ts';
 export { SimulatedClock } from './simulated-clock.ts';
+export { SimulatedDisk, type SimulatedDiskOptions } from './simulated-disk.ts';
 export {
   SimulatedNetwork,
   type SimulatedPipeOptions,

@@ -1,7 +1,7 @@
 /**
- * A disk in memory that fails on demand, for tests of whatever keeps state: power loss, process death,
- * I/O errors, slow syncs. Batches are lost whole and from the end, never torn; what was acknowledged
- * as durable is never lost. The same seed loses the same batches.
+ * A disk in memory that fails on demand, for tests of whatever keeps state: power loss, process
+ * death, I/O errors, slow syncs. Batches are lost whole and from the end, never torn; what was
+ * acknowledged as durable is never lost. The same seed loses the same batches.
  */
 import { sleep } from '../clock.ts';
 import type { Clock } from '../clock.ts';
@@ -72,7 +72,9 @@ export class SimulatedDisk {
     return { storage, blobs, reason: 'simulated: asked for', close };
   }
 
-  /** The next `count` writes (batch groups or blobs) fail with ERR_DWCP_STORAGE and store nothing. */
+  /**
+   * The next `count` writes (batch groups or blobs) fail with ERR_DWCP_STORAGE and store nothing.
+   */
   failWrites(count: number): void {
     this.#failingWrites = count;
   }
@@ -89,8 +91,8 @@ export class SimulatedDisk {
   }
 
   /**
-   * Power loss: the holder dies, batches never synced are lost from some point on, a group under way is
-   * there whole or not at all.
+   * Power loss: the holder dies, batches never synced are lost from some point on, a group under
+   * way is there whole or not at all.
    */
   losePower(): void {
     const written = this.#inFlight === undefined ? [] : [this.#inFlight];

@@ -1,6 +1,6 @@
 /**
- * A process that holds a store and writes to it until it is killed. Prints `open`, then one number per
- * acknowledged batch. Batch n puts n under a/n and b/n.
+ * A process that holds a store and writes to it until it is killed. Prints `open`, then one number
+ * per acknowledged batch. Batch n puts n under a/n and b/n.
  */
 import { writeSync } from 'node:fs';
 import { openStorage } from '../../lib/storage/index.ts';

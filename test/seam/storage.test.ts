@@ -1,47 +1,22 @@
 /** The contract of `Storage` and `BlobStore`, held against every implementation. */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '../../lib/clock.ts';
 import { seededRandom } from '../../lib/random.ts';
-import { openStorage, rungs } from '../../lib/storage/open-storage.ts';
-import { loadSqlite } from '../../lib/storage/sqlite-storage.ts';
-import type { OpenStorage, Storage, StorageOp, StorageRange } from '../../lib/storage/storage.ts';
+import { openStorage } from '../../lib/storage/open-storage.ts';
+import type { OpenStorage, StorageOp } from '../../lib/storage/storage.ts';
 import { SimulatedDisk } from '../../lib/testing/simulated-disk.ts';
-
-const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
-const put = (key: string, value: string): StorageOp => ({
-  type: 'put',
-  key: bytes(key),
-  value: bytes(value),
-});
-const remove = (key: string): StorageOp => ({ type: 'delete', key: bytes(key) });
-
-/** The n-th of 10,000 keys in an order that is not theirs. */
-const shuffled = (n: number): string => `k${String((n * 7919) % 10_000).padStart(5, '0')}`;
-
-async function scanned(storage: Storage, range: StorageRange): Promise<string[]> {
-  const found: string[] = [];
-  for await (const [key, value] of storage.scan(range)) {
-    found.push(`${key.toString('latin1')}=${value.toString('latin1')}`);
-  }
-  return found;
-}
-
-const everything = { gte: bytes(''), lt: Buffer.alloc(9, 0xff) };
-
-function scratch(t: ExecutionContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'dwcp-storage-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
+import {
+  bytes,
+  diskKinds,
+  everything,
+  put,
+  remove,
+  scanned,
+  scratch,
+  shuffled,
+} from './storage-kit.ts';
 
 /** One implementation: each call of `place` gives a place that can be opened more than once. */
 interface Implementation {
@@ -58,10 +33,6 @@ const onDisk = (kind: 'level' | 'sqlite'): Implementation => ({
     return () => openStorage({ path, kind });
   },
 });
-
-const diskKinds = (['level', 'sqlite'] as const).filter(
-  (kind) => kind !== 'sqlite' || loadSqlite() !== undefined,
-);
 
 const implementations: readonly Implementation[] = [
   ...diskKinds.map(onDisk),
@@ -264,143 +235,3 @@ for (const { name, persistent, place } of implementations) {
     await second.close();
   });
 }
-
-interface Writer {
-  readonly process: ChildProcess;
-  readonly lines: AsyncIterableIterator<string>;
-}
-
-function startWriter(t: ExecutionContext, path: string, kind: string): Writer {
-  const script = fileURLToPath(new URL('storage-child.js', import.meta.url));
-  const child = spawn(process.execPath, [script, path, kind], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  t.teardown(() => child.kill('SIGKILL'));
-  return {
-    process: child,
-    lines: createInterface({ input: child.stdout })[Symbol.asyncIterator](),
-  };
-}
-
-for (const kind of diskKinds) {
-  test(`${kind}: every acknowledged batch survives kill -9 of its process, whole`, async (t) => {
-    const path = join(scratch(t), 'store');
-    const writer = startWriter(t, path, kind);
-    const acknowledged: string[] = [];
-    const exited = once(writer.process, 'exit');
-    for await (const line of writer.lines) {
-      if (line === 'open') continue;
-      acknowledged.push(line);
-      if (acknowledged.length === 500) writer.process.kill('SIGKILL');
-    }
-    await exited;
-    const { storage, close } = await openStorage({ path });
-    t.teardown(close);
-    const keys = acknowledged.map((n) => bytes(`a/${n}`));
-    const found = await storage.getMany(keys);
-    t.true(acknowledged.length >= 500);
-    t.deepEqual(
-      found.map((value) => value?.toString().split(':')[0]),
-      acknowledged,
-    );
-    const a = await scanned(storage, { gte: bytes('a/'), lt: bytes('a0') });
-    const b = await scanned(storage, { gte: bytes('b/'), lt: bytes('b0') });
-    t.deepEqual(
-      a.map((entry) => entry.slice(1)),
-      b.map((entry) => entry.slice(1)),
-    );
-  });
-
-  test(`${kind}: another process cannot open a store that is held, and can once the holder died`, async (t) => {
-    const path = join(scratch(t), 'store');
-    const writer = startWriter(t, path, kind);
-    t.is((await writer.lines.next()).value, 'open');
-    await t.throwsAsync(openStorage({ path }), { code: 'ERR_DWCP_STORAGE_UNAVAILABLE' });
-    writer.process.kill('SIGKILL');
-    await once(writer.process, 'exit');
-    const { storage, close } = await openStorage({ path });
-    t.is(storage.kind, kind);
-    await close();
-  });
-
-  test(`${kind}: an unknown format is refused before anything is opened`, async (t) => {
-    const path = scratch(t);
-    await (await openStorage({ path, kind })).close();
-    const record = join(path, 'FORMAT');
-    const original = readFileSync(record, 'utf8');
-    for (const wrong of [
-      '',
-      'something else\n',
-      original.replace('format 1', 'format 2'),
-      '\0'.repeat(999),
-    ]) {
-      writeFileSync(record, wrong);
-      await t.throwsAsync(openStorage({ path }), { code: 'ERR_DWCP_STORAGE_CORRUPT' });
-    }
-    rmSync(record);
-    await t.throwsAsync(openStorage({ path }), { code: 'ERR_DWCP_STORAGE_CORRUPT' });
-    writeFileSync(record, original);
-    await (await openStorage({ path })).close();
-  });
-
-  test(`${kind}: half-written blobs of a crash are removed at open`, async (t) => {
-    const path = scratch(t);
-    await (await openStorage({ path, kind })).close();
-    const stale = join(path, 'blobs', `${'ab'.repeat(16)}.xxh3.1.tmp`);
-    writeFileSync(stale, 'half');
-    const { blobs, close } = await openStorage({ path });
-    t.teardown(close);
-    t.throws(() => readFileSync(stale), { code: 'ENOENT' });
-    t.is(await blobs.get(`${'ab'.repeat(16)}.xxh3`), undefined);
-  });
-}
-
-test('a damaged LevelDB is reported, not opened empty', async (t) => {
-  const path = scratch(t);
-  const store = await openStorage({ path, kind: 'level' });
-  await store.storage.batch([put('a', '1')]);
-  await store.close();
-  writeFileSync(join(path, 'level', 'CURRENT'), 'nonsense');
-  await t.throwsAsync(openStorage({ path }), { code: 'ERR_DWCP_STORAGE_CORRUPT' });
-});
-
-test('a path that cannot be honoured is an error and never memory', async (t) => {
-  const file = join(scratch(t), 'file');
-  writeFileSync(file, 'not a folder');
-  for (const path of [file, join(file, 'below')]) {
-    const error = await t.throwsAsync(openStorage({ path }), {
-      code: 'ERR_DWCP_STORAGE_UNAVAILABLE',
-    });
-    t.true(error.message.includes(path));
-    t.truthy(error.cause);
-  }
-  const memoryWithPath = openStorage({ path: file, kind: 'memory' });
-  await t.throwsAsync(memoryWithPath, { code: 'ERR_DWCP_INVALID_ARG' });
-  await t.throwsAsync(openStorage({ kind: 'level' }), { code: 'ERR_DWCP_INVALID_ARG' });
-  await t.throwsAsync(openStorage({ path: '' }), { code: 'ERR_DWCP_INVALID_ARG' });
-  const unknown = openStorage({ path: file, kind: 'floppy' as 'level' });
-  await t.throwsAsync(unknown, { code: 'ERR_DWCP_INVALID_ARG' });
-});
-
-test('a platform without LevelDB takes the next rung, without any it says why', async (t) => {
-  const [level, sqlite] = rungs;
-  const noLevel = { ...level!, missing: async () => 'no binary for this platform' };
-  const standIn = { ...sqlite!, missing: async () => undefined, open: level!.open };
-  const path = join(scratch(t), 'store');
-  const store = await openStorage({ path }, [noLevel, standIn]);
-  t.is(store.reason, 'sqlite: no binary for this platform');
-  await store.close();
-  // The store that exists pins its rung: LevelDB coming back must not shadow it with an empty store.
-  const again = await openStorage({ path }, [level!, standIn]);
-  t.true(again.reason.startsWith('sqlite'));
-  await again.close();
-  await t.throwsAsync(openStorage({ path, kind: 'level' }), {
-    code: 'ERR_DWCP_STORAGE_UNAVAILABLE',
-  });
-  const noSqlite = { ...sqlite!, missing: async () => 'no node:sqlite' };
-  const other = join(scratch(t), 'other');
-  const error = await t.throwsAsync(openStorage({ path: other }, [noLevel, noSqlite]), {
-    code: 'ERR_DWCP_STORAGE_UNAVAILABLE',
-  });
-  t.regex(error.message, /no binary for this platform; no node:sqlite/);
-});
