@@ -4,7 +4,7 @@
  * when an event is emitted; a link that replaces another goes `down` (old) first, then `up` (new).
  */
 import { EventEmitter } from 'node:events';
-import type { Clock, Timer } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import { DwcpError, isDwcpError } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
 import type { LinkLimits } from '../limits.ts';
@@ -18,12 +18,14 @@ import { defaultBackoff } from './backoff.ts';
 import type { BackoffOptions } from './backoff.ts';
 import { Dialer } from './dialer.ts';
 import type { DialResult } from './dialer.ts';
-import { Handshake } from './handshake.ts';
-import type { HandshakeOutcome } from './handshake.ts';
+import type { HandshakeOptions, HandshakeOutcome } from './handshake.ts';
+import { Handshakes } from './handshakes.ts';
+import type { Role } from './handshakes.ts';
 import { encodeHello } from './hello.ts';
 import { LinkTable } from './link-table.ts';
 import type { Authorize, Channel, Hello, Link, LinkEvents, LinksStats, NodeLinks } from './link.ts';
 import { LiveLink } from './live-link.ts';
+import { Pinger } from './pinger.ts';
 
 /** Options of {@link createLinks}. */
 export interface LinksOptions {
@@ -59,36 +61,35 @@ export function createLinks(options: LinksOptions): NodeLinks {
 }
 
 type Handler = (link: Link, stream: Stream) => void;
-type Counters = {
-  -readonly [K in keyof Omit<LinksStats, 'links' | 'addresses' | 'halfOpen'>]: number;
-};
+/** What the hub itself counts; the rest comes from its parts. */
+interface Counters {
+  dials: number;
+  dialsFailed: number;
+  accepted: number;
+  refused: number;
+  duplicates: number;
+  replaced: number;
+}
 
 class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
   readonly #options: LinksOptions;
   readonly #clock: Clock;
   readonly #limits: LinkLimits;
   readonly #logger: Logger;
-  readonly #pingIntervalMs: number;
-  readonly #deadAfterMs: number;
+  readonly #pinger: Pinger;
+  readonly #handshakes: Handshakes;
   readonly #table: LinkTable<LiveLink>;
   readonly #dialers = new Map<string, Dialer>();
   readonly #listeners: PipeListener[] = [];
   readonly #handlers = new Map<number, Handler>();
-  /** Handshakes under way; inbound ones in order of age. */
-  readonly #inbound = new Set<Handshake>();
-  readonly #outbound = new Set<Handshake>();
   readonly #counters: Counters = {
     dials: 0,
     dialsFailed: 0,
     accepted: 0,
     refused: 0,
     duplicates: 0,
-    halfOpenDropped: 0,
     replaced: 0,
-    silenced: 0,
   };
-  #ticker: Timer | undefined;
-  #tickDueMs = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: LinksOptions) {
@@ -98,10 +99,16 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
     this.#clock = options.clock;
     this.#limits = { ...defaultLimits.link, ...options.limits };
     this.#logger = options.logger ?? silentLogger;
-    this.#pingIntervalMs = options.pingIntervalMs ?? 250;
-    this.#deadAfterMs = options.deadAfterMs ?? 10_000;
-    this.#table = new LinkTable(2 * this.#pingIntervalMs);
-    this.#scheduleTick();
+    const intervalMs = options.pingIntervalMs ?? 250;
+    const deadAfterMs = options.deadAfterMs ?? 10_000;
+    this.#table = new LinkTable(2 * intervalMs);
+    this.#handshakes = new Handshakes({
+      maxHalfOpen: this.#limits.maxHalfOpen,
+      optionsFor: () => this.#handshakeOptions(),
+      onEnded: (handshake) => this.#table.release(handshake),
+    });
+    const links = (): readonly LiveLink[] => this.#table.all();
+    this.#pinger = new Pinger({ clock: this.#clock, intervalMs, deadAfterMs, links });
   }
 
   async listen(address: Address): Promise<Address> {
@@ -166,7 +173,9 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
     return {
       links: this.#table.size,
       addresses: this.#dialers.size,
-      halfOpen: this.#inbound.size,
+      halfOpen: this.#handshakes.halfOpen,
+      halfOpenDropped: this.#handshakes.dropped,
+      silenced: this.#pinger.silenced,
       ...this.#counters,
     };
   }
@@ -177,10 +186,9 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    this.#ticker?.cancel();
+    this.#pinger.stop();
     for (const dialer of this.#dialers.values()) dialer.stop();
-    const error = new DwcpError('ERR_DWCP_CLOSED', 'the node is closing');
-    for (const handshake of [...this.#inbound, ...this.#outbound]) handshake.abort(error);
+    this.#handshakes.abortAll(new DwcpError('ERR_DWCP_CLOSED', 'the node is closing'));
     await Promise.all(this.#listeners.map((listener) => listener.close()));
     await Promise.all(this.#table.all().map((link) => link.drain(timeoutMs)));
   }
@@ -192,28 +200,16 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
 
   #accept(pipe: FramePipe): void {
     if (this.#closing !== undefined) return pipe.destroy();
-    if (this.#inbound.size >= this.#limits.maxHalfOpen) {
-      // The oldest goes: an honest peer needs a round trip, a slow-loris stays for ever.
-      const [oldest] = this.#inbound;
-      this.#counters.halfOpenDropped += 1;
-      oldest?.drop(new DwcpError('ERR_DWCP_LIMIT', 'maxHalfOpen inbound pipes'));
-    }
-    const handshake = this.#shake(pipe, 'acceptor', (outcome, ended) => {
-      this.#inbound.delete(ended);
+    this.#shake(pipe, 'acceptor', (outcome) => {
       if (outcome.kind === 'refused') this.#refused(pipe.remoteAddress, outcome.error);
     });
-    if (handshake !== undefined) this.#inbound.add(handshake);
   }
 
   #shakeDialled(pipe: FramePipe, key: string, done: (result: DialResult) => void): () => void {
-    const handshake = this.#shake(pipe, 'dialer', (outcome, ended) => {
-      this.#outbound.delete(ended);
+    return this.#shake(pipe, 'dialer', (outcome) => {
       done(this.#resultOf(outcome));
       if (outcome.kind === 'refused') this.#refused(key, outcome.error);
     });
-    if (handshake === undefined) done({ kind: 'failed' });
-    else this.#outbound.add(handshake);
-    return () => handshake?.abort(new DwcpError('ERR_DWCP_CLOSED', 'the address was forgotten'));
   }
 
   #resultOf(outcome: HandshakeOutcome): DialResult {
@@ -226,42 +222,37 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
       : { kind: 'failed' };
   }
 
-  /** Shakes hands; a link that comes of it is up when `onOutcome` returned. */
-  #shake(
-    pipe: FramePipe,
-    role: 'dialer' | 'acceptor',
-    onOutcome: (outcome: HandshakeOutcome, handshake: Handshake) => void,
-  ): Handshake | undefined {
+  /** Shakes hands; a link that comes of it is up when `onOutcome` returned. Returns how to give up. */
+  #shake(pipe: FramePipe, role: Role, onOutcome: (outcome: HandshakeOutcome) => void): () => void {
     try {
-      return new Handshake(pipe, {
-        role,
-        self: this.#options.self(),
-        clock: this.#clock,
-        timeoutMs: this.#limits.handshakeTimeoutMs,
-        requireSecure: this.#options.requireSecure ?? false,
-        permit: (peer, { secure }) => this.#permit(peer, secure, 'link', ''),
-        arbitrate: (peer, handshake) =>
-          this.#table.arbitrate(peer, handshake, this.#clock.monotonic()),
-        onOutcome: (outcome, handshake) => {
-          this.#table.release(handshake);
-          if (outcome.kind === 'duplicate') this.#counters.duplicates += 1;
-          const link = outcome.kind === 'up' ? this.#makeLink(outcome, role) : undefined;
-          onOutcome(outcome, handshake);
-          if (link !== undefined) this.#up(link);
-        },
+      const handshake = this.#handshakes.begin(pipe, role, (outcome) => {
+        if (outcome.kind === 'duplicate') this.#counters.duplicates += 1;
+        const link = outcome.kind === 'up' ? this.#makeLink(outcome, role) : undefined;
+        onOutcome(outcome);
+        if (link !== undefined) this.#up(link);
       });
+      return () => handshake.abort(new DwcpError('ERR_DWCP_CLOSED', 'the address was forgotten'));
     } catch (error) {
       if (!isDwcpError(error)) throw error;
       pipe.destroy(error);
-      this.#refused(pipe.remoteAddress, error);
-      return undefined;
+      onOutcome({ kind: 'refused', error, byPeer: false });
+      return () => {};
     }
   }
 
-  #makeLink(
-    { pipe, peer }: Extract<HandshakeOutcome, { kind: 'up' }>,
-    role: 'dialer' | 'acceptor',
-  ): LiveLink {
+  #handshakeOptions(): Omit<HandshakeOptions, 'role' | 'onOutcome'> {
+    return {
+      self: this.#options.self(),
+      clock: this.#clock,
+      timeoutMs: this.#limits.handshakeTimeoutMs,
+      requireSecure: this.#options.requireSecure ?? false,
+      permit: (peer, { secure }) => this.#permit(peer, secure, 'link', ''),
+      arbitrate: (peer, handshake) =>
+        this.#table.arbitrate(peer, handshake, this.#clock.monotonic()),
+    };
+  }
+
+  #makeLink({ pipe, peer }: Extract<HandshakeOutcome, { kind: 'up' }>, role: Role): LiveLink {
     pipe.identified({ nodeId: peer.nodeId, region: peer.region });
     if (role === 'acceptor') this.#counters.accepted += 1;
     return new LiveLink({
@@ -322,25 +313,5 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
     this.#counters.refused += 1;
     this.#logger.debug({ address, error }, 'no link');
     this.emit('refused', address, error);
-  }
-
-  #scheduleTick(): void {
-    this.#tickDueMs = this.#clock.monotonic() + this.#pingIntervalMs;
-    this.#ticker = this.#clock.setTimer(() => this.#tick(), this.#pingIntervalMs);
-    this.#ticker.unref();
-  }
-
-  #tick(): void {
-    const nowMs = this.#clock.monotonic();
-    // After a stall of our own, silence proves nothing before the poll phase has read what waits.
-    const stalled = nowMs - this.#tickDueMs > this.#pingIntervalMs;
-    for (const link of this.#table.all()) {
-      const silentMs = nowMs - link.lastHeardMs;
-      if (!stalled && silentMs > this.#deadAfterMs) {
-        this.#counters.silenced += 1;
-        link.close(new DwcpError('ERR_DWCP_LINK_DOWN', `silent for ${Math.round(silentMs)} ms`));
-      } else link.ping();
-    }
-    this.#scheduleTick();
   }
 }

@@ -7,7 +7,6 @@ import type { Address } from '../transport/frame-pipe.ts';
 
 /** What a node tells a discovery about itself. */
 export interface Announcement {
-  readonly cluster: string;
   readonly nodeId: string;
   readonly region: string;
   readonly address: Address | undefined;

@@ -1,24 +1,21 @@
 /**
  * The driver of membership: runs the pure core over links, dials new members and forgets gone ones. Owns
- * one outgoing stream per link and one timer per member without a link. Full mesh: every node keeps a link
+ * its gossip streams and one timer per member without a link. Full mesh: every node keeps a link
  * to every other; of two nodes the one with the smaller id dials first, the other only if no link came.
  */
 import { EventEmitter } from 'node:events';
 import { sleep } from '../clock.ts';
 import type { Clock, Timer } from '../clock.ts';
-import { isDwcpError } from '../errors.ts';
 import { addressKey } from '../links/address-key.ts';
-import { Channel } from '../links/link.ts';
 import type { Link, Links } from '../links/link.ts';
 import type { Random } from '../random.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Address } from '../transport/frame-pipe.ts';
-import type { Stream } from '../transport/stream.ts';
-import { decodeMembers, encodeMembers } from './codec.ts';
 import { initialMembership, stepMembership } from './core.ts';
 import type { MembershipInput, MembershipOutput, MembershipState } from './core.ts';
 import type { Discovery } from './discovery.ts';
+import { Gossip } from './gossip.ts';
 import type { Member } from './member.ts';
 
 /** Events of {@link Membership}. */
@@ -70,17 +67,17 @@ export class Membership extends EventEmitter<MembershipEvents> {
   readonly #random: Random;
   readonly #logger: Logger;
   readonly #forgetAfterMs: number;
-  readonly #streams = new Map<Link, Stream>();
+  readonly #gossip: Gossip;
   readonly #dialled = new Map<string, Address>();
   readonly #seeds = new Map<string, Address>();
   readonly #dialTimers = new Map<string, Timer>();
   readonly #forgetTimers = new Map<string, Timer>();
+  readonly #discovery: Discovery | undefined;
   readonly #stopDiscovery: () => void;
+  #announcing = new AbortController();
   readonly #onUp = (link: Link): void => this.#linkUp(link);
   readonly #onDown = (link: Link): void => this.#linkDown(link);
   #state: MembershipState;
-  #sending = new Set<Promise<void>>();
-  #rejected = 0;
   #closed = false;
 
   constructor(options: MembershipOptions) {
@@ -91,10 +88,17 @@ export class Membership extends EventEmitter<MembershipEvents> {
     this.#logger = options.logger ?? silentLogger;
     this.#forgetAfterMs = options.forgetAfterMs ?? 900_000;
     this.#state = initialMembership({ ...options.self, version: 0, state: 'alive' });
-    this.#links.handle(Channel.membership, (link, stream) => this.#receive(link, stream));
+    this.#gossip = new Gossip({
+      links: this.#links,
+      logger: this.#logger,
+      table: () => [this.#state.self, ...this.#state.members.values()],
+      onClaims: (from, members) => this.#step({ kind: 'claims', from, members }),
+    });
     this.#links.on('up', this.#onUp);
     this.#links.on('down', this.#onDown);
     for (const link of this.#links.all()) this.#linkUp(link);
+    this.#discovery = options.discovery;
+    this.#tellDiscovery();
     this.#stopDiscovery =
       options.discovery?.watch((addresses) => this.#discovered(addresses)) ?? (() => {});
   }
@@ -116,12 +120,13 @@ export class Membership extends EventEmitter<MembershipEvents> {
 
   snapshot(): MembershipSnapshot {
     const { self, overflows } = this.#state;
-    return { self, members: this.members(), rejected: this.#rejected, overflows };
+    return { self, members: this.members(), rejected: this.#gossip.rejected, overflows };
   }
 
   /** Tells everyone a new address or region of this node. */
   announce(self: Pick<Member, 'address' | 'region'>): void {
     this.#step({ kind: 'announce', self });
+    this.#tellDiscovery();
   }
 
   /** Tells everyone that this node goes, and waits until it was sent, at most `timeoutMs`. */
@@ -130,7 +135,7 @@ export class Membership extends EventEmitter<MembershipEvents> {
     this.#step({ kind: 'leave' });
     const deadline = new AbortController();
     await Promise.race([
-      Promise.allSettled(this.#sending),
+      this.#gossip.flushed(),
       sleep(this.#clock, timeoutMs, deadline.signal).catch(() => {}),
     ]);
     deadline.abort();
@@ -141,12 +146,12 @@ export class Membership extends EventEmitter<MembershipEvents> {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopDiscovery();
+    this.#announcing.abort();
     this.#links.off('up', this.#onUp);
     this.#links.off('down', this.#onDown);
     for (const timer of this.#dialTimers.values()) timer.cancel();
     for (const timer of this.#forgetTimers.values()) timer.cancel();
-    for (const stream of this.#streams.values()) stream.end();
-    this.#streams.clear();
+    this.#gossip.close();
   }
 
   #step(input: MembershipInput): void {
@@ -159,12 +164,12 @@ export class Membership extends EventEmitter<MembershipEvents> {
     switch (output.kind) {
       case 'send': {
         const link = this.#links.get(output.to);
-        if (link !== undefined) this.#send(link, output.members);
+        if (link !== undefined) this.#gossip.send(link, output.members);
         return;
       }
       case 'broadcast':
         for (const link of this.#links.all()) {
-          if (link.peer.nodeId !== output.except) this.#send(link, output.members);
+          if (link.peer.nodeId !== output.except) this.#gossip.send(link, output.members);
         }
         return;
       case 'refuted':
@@ -185,55 +190,7 @@ export class Membership extends EventEmitter<MembershipEvents> {
   }
 
   #linkDown(link: Link): void {
-    this.#streams.delete(link);
     this.#tend(link.peer.nodeId);
-  }
-
-  /** Sends on the link's stream; a stream the peer closed is replaced, then the whole table goes. */
-  #send(link: Link, members: readonly Member[]): void {
-    if (this.#closed) return;
-    try {
-      let stream = this.#streams.get(link);
-      if (stream === undefined) {
-        stream = this.#open(link);
-        members = [this.#state.self, ...this.#state.members.values()];
-      }
-      const sent = stream.send(encodeMembers(members)).catch((error: unknown) => {
-        this.#logger.debug({ error, peer: link.peer.nodeId }, 'gossip was not sent');
-      });
-      this.#sending.add(sent);
-      void sent.finally(() => this.#sending.delete(sent));
-    } catch (error) {
-      if (!isDwcpError(error)) throw error;
-      this.#logger.debug({ error, peer: link.peer.nodeId }, 'gossip was not sent');
-    }
-  }
-
-  #open(link: Link): Stream {
-    const stream = link.open(Channel.membership);
-    stream.onMessage(() => {});
-    stream.onClose(() => {
-      if (this.#streams.get(link) === stream) this.#streams.delete(link);
-    });
-    this.#streams.set(link, stream);
-    return stream;
-  }
-
-  #receive(link: Link, stream: Stream): void {
-    if (this.#closed) return stream.reset('ERR_DWCP_CLOSED');
-    stream.onEnd(() => stream.end());
-    stream.onClose(() => {});
-    stream.onMessage((message) => {
-      try {
-        const members = decodeMembers(message);
-        this.#step({ kind: 'claims', from: link.peer.nodeId, members });
-      } catch (error) {
-        if (!isDwcpError(error)) throw error;
-        this.#rejected += 1;
-        this.#logger.warn({ error, peer: link.peer.nodeId }, 'refused malformed gossip');
-        stream.reset(error.code, error.message);
-      }
-    });
   }
 
   /** Brings dialling and timers of one member in line with the table and the links. */
@@ -293,6 +250,15 @@ export class Membership extends EventEmitter<MembershipEvents> {
     if (address === undefined) return;
     this.#dialled.delete(nodeId);
     if (!this.#seeds.has(addressKey(address))) this.#links.forget(address);
+  }
+
+  #tellDiscovery(): void {
+    this.#announcing.abort();
+    this.#announcing = new AbortController();
+    const { nodeId, region, address } = this.#state.self;
+    this.#discovery
+      ?.announce({ nodeId, region, address }, this.#announcing.signal)
+      .catch((error: unknown) => this.#logger.warn({ error }, 'discovery did not take us in'));
   }
 
   #discovered(addresses: readonly Address[]): void {

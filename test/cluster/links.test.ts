@@ -5,7 +5,7 @@ import { DwcpError } from '../../lib/errors.ts';
 import { Channel } from '../../lib/links/link.ts';
 import type { Link, NodeLinks } from '../../lib/links/link.ts';
 import { netTransport } from '../../lib/transport/index.ts';
-import { anyPort, helloOf, linked, linksOf, refused, settled, until } from './node-rig.ts';
+import { anyPort, helloOf, linked, linksOf, refused, settled, until } from '../fakes/node-rig.ts';
 
 /** Answers each message on the rpc channel with itself. */
 function echo(links: NodeLinks): void {
