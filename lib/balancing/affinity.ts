@@ -15,7 +15,7 @@ const loadBound = 1.25;
 const freeLoad = 8;
 
 /** FNV-1a over UTF-16 code units with a murmur3 finaliser; 32 bits, not for adversaries. */
-export function hash32(text: string, seed = 0): number {
+function hash32(text: string, seed = 0): number {
   let h = 0x811c9dc5 ^ seed;
   for (let i = 0; i < text.length; i += 1) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);

@@ -31,7 +31,7 @@ const trialFirstMs = 100;
 const trialLastMs = 5_000;
 
 /** Round trip assumed before any measurement, ms. */
-export const assumedRttMs = { sameRegion: 1, otherRegion: 100 } as const;
+const assumedRttMs = { sameRegion: 1, otherRegion: 100 } as const;
 
 /** One call under way on an endpoint. */
 export interface InFlight {

@@ -77,7 +77,7 @@ export function brotliQuality(level: number): number {
 
 /** `info` makes zlib hand back its engine too, which knows how much input was used. */
 function decodeOptions(sizeBytes: number): BrotliOptions {
-  const chunkSize = Math.max(64, Math.min(sizeBytes, 1024 * 1024));
+  const chunkSize = Math.max(64, Math.min(sizeBytes, 256 * 1024));
   return { maxOutputLength: sizeBytes, chunkSize, info: true } as BrotliOptions;
 }
 

@@ -13,7 +13,14 @@ import {
 } from './chunk-format.ts';
 import type { ChunkHeader } from './chunk-format.ts';
 import type { ChunkIndex } from './chunk-index.ts';
-import { readPart, storeLiterals, storeLiteralsAsync, storeOps } from './chunk-literals.ts';
+import {
+  readPart,
+  readPartAsync,
+  storeLiterals,
+  storeLiteralsAsync,
+  storeOps,
+  storeOpsAsync,
+} from './chunk-parts.ts';
 import { ChunkScanner } from './chunk-scan.ts';
 import type { ChunkOps } from './chunk-scan.ts';
 import { throwIfAborted } from './signal.ts';
@@ -21,32 +28,57 @@ import { throwIfAborted } from './signal.ts';
 /** Output bytes rebuilt between two chances to yield. */
 const BYTES_PER_TURN = 16 * 1024 * 1024;
 
-/** Makes a chunk payload now; `index` is complete. */
-export function encodeChunk(index: ChunkIndex, base: Buffer, next: Buffer, level: number): Buffer {
-  const scanner = new ChunkScanner(index, base, next);
-  while (!scanner.step());
-  const { ops } = scanner;
-  const literals = collectLiterals(ops, next);
-  return assemble(ops, literals.length, storeLiterals(literals, literalContext(ops, base), level));
+/** How a chunk payload is made. */
+export interface ChunkOptions {
+  /** zstd level that the literals' codec should match in effort. */
+  readonly level: number;
+  /** Give up when more than this stays unmatched, bytes. */
+  readonly maxLiteralBytes: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Makes a chunk payload in slices; both buffers are borrowed until it settles. */
+/** Makes a chunk payload now, or gives up; `index` is complete. */
+export function encodeChunk(
+  index: ChunkIndex,
+  base: Buffer,
+  next: Buffer,
+  { level, maxLiteralBytes }: ChunkOptions,
+): Buffer | undefined {
+  const scanner = new ChunkScanner(index, base, next, maxLiteralBytes);
+  while (!scanner.step());
+  if (scanner.gaveUp) return undefined;
+  const { ops } = scanner;
+  const literals = collectLiterals(ops, next);
+  const packed = packOps(ops);
+  return writeChunkPayload(
+    { opCount: ops.length / 3, opBytes: packed.length, literalBytes: literals.length },
+    storeOps(packed),
+    storeLiterals(literals, literalContext(ops, base), level),
+  );
+}
+
+/** As {@link encodeChunk}, in slices; both buffers are borrowed until it settles. */
 export async function encodeChunkAsync(
   index: ChunkIndex,
   base: Buffer,
   next: Buffer,
-  level: number,
-  signal?: AbortSignal,
-): Promise<Buffer> {
-  const scanner = new ChunkScanner(index, base, next);
+  { level, maxLiteralBytes, signal }: ChunkOptions,
+): Promise<Buffer | undefined> {
+  const scanner = new ChunkScanner(index, base, next, maxLiteralBytes);
   while (!scanner.step()) {
     await nextTurn();
     throwIfAborted(signal);
   }
+  if (scanner.gaveUp) return undefined;
   const { ops } = scanner;
   const literals = collectLiterals(ops, next);
-  const context = literalContext(ops, base);
-  return assemble(ops, literals.length, await storeLiteralsAsync(literals, context, level));
+  const packed = packOps(ops);
+  const [storedOps, storedLiterals] = await Promise.all([
+    storeOpsAsync(packed),
+    storeLiteralsAsync(literals, literalContext(ops, base), level),
+  ]);
+  const sizes = { opCount: ops.length / 3, opBytes: packed.length, literalBytes: literals.length };
+  return writeChunkPayload(sizes, storedOps, storedLiterals);
 }
 
 /**
@@ -60,7 +92,14 @@ export function decodeChunk(
   contentBytes: number,
   limits: CodecLimits,
 ): Buffer {
-  const rebuild = new Rebuild(payload, base, contentBytes, limits);
+  const { header, ops } = open(payload, base, contentBytes, limits);
+  const literals = readPart(
+    { coding: header.literalCoding, bytes: header.storedLiterals },
+    header.literalBytes,
+    limits.maxWindowLog,
+    () => literalContext(ops, base),
+  );
+  const rebuild = new Rebuild(ops, literals, base, contentBytes);
   rebuild.step(contentBytes);
   return rebuild.content;
 }
@@ -73,7 +112,14 @@ export async function decodeChunkAsync(
   limits: CodecLimits,
   signal?: AbortSignal,
 ): Promise<Buffer> {
-  const rebuild = new Rebuild(payload, base, contentBytes, limits);
+  const { header, ops } = open(payload, base, contentBytes, limits);
+  const literals = await readPartAsync(
+    { coding: header.literalCoding, bytes: header.storedLiterals },
+    header.literalBytes,
+    limits.maxWindowLog,
+    () => literalContext(ops, base),
+  );
+  const rebuild = new Rebuild(ops, literals, base, contentBytes);
   while (!rebuild.step(BYTES_PER_TURN)) {
     await nextTurn();
     throwIfAborted(signal);
@@ -92,13 +138,22 @@ function collectLiterals(ops: ChunkOps, next: Buffer): Buffer {
   return Buffer.concat(pieces);
 }
 
-function assemble(
-  ops: ChunkOps,
-  literalBytes: number,
-  literals: ReturnType<typeof storeLiterals>,
-): Buffer {
-  const packed = packOps(ops);
-  return writeChunkPayload(ops.length / 3, packed.length, literalBytes, storeOps(packed), literals);
+interface OpenedChunk {
+  readonly header: ChunkHeader;
+  readonly ops: ChunkOps;
+}
+
+/** Reads and checks everything but the literals. */
+function open(
+  payload: Buffer,
+  base: Buffer,
+  contentBytes: number,
+  limits: CodecLimits,
+): OpenedChunk {
+  const header = readChunkHeader(payload, contentBytes, limits);
+  const part = { coding: header.opCoding, bytes: header.storedOps };
+  const packed = readPart(part, header.opBytes, limits.maxWindowLog);
+  return { header, ops: unpackOps(packed, header, base.length, contentBytes) };
 }
 
 /** Output under construction; operations were all checked before the first byte is written. */
@@ -111,16 +166,10 @@ class Rebuild {
   #at = 0;
   #literalAt = 0;
 
-  constructor(payload: Buffer, base: Buffer, contentBytes: number, limits: CodecLimits) {
-    const header = readChunkHeader(payload, contentBytes, limits);
+  constructor(ops: ChunkOps, literals: Buffer, base: Buffer, contentBytes: number) {
+    this.#ops = ops;
+    this.#literals = literals;
     this.#base = base;
-    this.#ops = readOps(header, base.length, contentBytes, limits);
-    this.#literals = readPart(
-      { coding: header.literalCoding, bytes: header.storedLiterals },
-      header.literalBytes,
-      limits.maxWindowLog,
-      () => literalContext(this.#ops, base),
-    );
     this.content = Buffer.allocUnsafeSlow(contentBytes);
   }
 
@@ -144,15 +193,4 @@ class Rebuild {
     this.#at += this.#literals.copy(this.content, this.#at, from, from + size);
     this.#literalAt += size;
   }
-}
-
-function readOps(
-  header: ChunkHeader,
-  baseBytes: number,
-  contentBytes: number,
-  limits: CodecLimits,
-): ChunkOps {
-  const part = { coding: header.opCoding, bytes: header.storedOps };
-  const packed = readPart(part, header.opBytes, limits.maxWindowLog);
-  return unpackOps(packed, header, baseBytes, contentBytes);
 }

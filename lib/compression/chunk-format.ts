@@ -42,11 +42,12 @@ export interface ChunkHeader {
   readonly storedLiterals: Buffer;
 }
 
+/** Sizes of a payload's parts before they are stored. */
+export type ChunkSizes = Pick<ChunkHeader, 'opCount' | 'opBytes' | 'literalBytes'>;
+
 /** Puts a payload together. */
 export function writeChunkPayload(
-  opCount: number,
-  opBytes: number,
-  literalBytes: number,
+  { opCount, opBytes, literalBytes }: ChunkSizes,
   ops: CodedPart,
   literals: CodedPart,
 ): Buffer {

@@ -20,10 +20,15 @@ function blockBytesFor(baseBytes: number): number {
 /** Aligned blocks of one base by hash. Build with {@link step} until it returns true. */
 export class ChunkIndex {
   readonly blockBytes: number;
-  /** 1-based number of the first block with a hash, or 0; by slot. */
+  /** Entry of the first block, or 0; by slot. */
   readonly heads: Int32Array;
-  /** 1-based number of the next block in the same slot, or 0; by block number. */
+  /** Entry of the next block in the same slot, or 0; by block number. */
   readonly chain: Int32Array;
+  /**
+   * The bits of an entry that hold the block's 1-based number. The others hold the same bits of its hash,
+   * which rules out nearly all false candidates without touching the base.
+   */
+  readonly numberMask: number;
   readonly #words: Int32Array;
   readonly #shift: number;
   #block: number;
@@ -36,6 +41,7 @@ export class ChunkIndex {
     this.#shift = 32 - bits;
     this.heads = new Int32Array(2 ** bits);
     this.chain = new Int32Array(blocks + 1);
+    this.numberMask = 2 ** (32 - Math.clz32(blocks)) - 1;
     this.#words = wordsOf(base);
     this.#block = blocks;
   }
@@ -52,7 +58,7 @@ export class ChunkIndex {
 
   /** Indexes some more blocks, back to front; true when all are in. */
   step(): boolean {
-    const { heads, chain } = this;
+    const { heads, chain, numberMask } = this;
     const words = this.#words;
     const wordsPerBlock = this.blockBytes >> 2;
     const stop = Math.max(0, this.#block - BLOCKS_PER_STEP);
@@ -66,8 +72,9 @@ export class ChunkIndex {
       const slot = this.slot(hash);
       const head = heads[slot]!;
       // A run of equal blocks is entered once, by its first block, or it would fill the chain.
-      chain[block] = hash === previous && head === block + 1 ? chain[head]! : head;
-      heads[slot] = block;
+      const repeats = hash === previous && (head & numberMask) === block + 1;
+      chain[block] = repeats ? chain[block + 1]! : head;
+      heads[slot] = (hash & ~numberMask) | block;
       previous = hash;
     }
     this.#previousHash = previous;

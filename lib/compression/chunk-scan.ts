@@ -37,17 +37,21 @@ export class ChunkScanner {
   readonly #leaving: number;
   readonly #minNear: number;
   readonly #minFar: number;
+  readonly #maxLiteralBytes: number;
   /** End of what is covered by operations, in `next`. */
   #done = 0;
   /** Where the last copy ended, in the base. */
   #expected = 0;
   #at = 0;
   #work = 0;
+  #literalBytes = 0;
 
-  constructor(index: ChunkIndex, base: Buffer, next: Buffer) {
+  /** `maxLiteralBytes`: give up once more than this stays unmatched. */
+  constructor(index: ChunkIndex, base: Buffer, next: Buffer, maxLiteralBytes: number = Infinity) {
     this.#index = index;
     this.#base = base;
     this.#next = next;
+    this.#maxLiteralBytes = maxLiteralBytes;
     const { blockBytes } = index;
     let leaving = 1;
     for (let i = 0; i < blockBytes >> 2; i++) leaving = Math.imul(leaving, HASH_FACTOR);
@@ -58,14 +62,20 @@ export class ChunkScanner {
     if (head >= this.#minNear) this.#take(0, 0, head);
   }
 
-  /** Scans some more; true when all of `next` has been seen. */
+  /** True when too much stayed unmatched and the scan ended before its time. */
+  get gaveUp(): boolean {
+    return this.#literalBytes + this.#at - this.#done > this.#maxLiteralBytes;
+  }
+
+  /** Scans some more; true when all of `next` has been seen, or enough to give up. */
   step(): boolean {
     const last = this.#next.length - this.#index.blockBytes - 4;
     this.#work = WORK_PER_STEP;
     while (this.#at <= last && this.#work > 0) {
       if (this.#at !== this.#done || !this.#resume()) this.#seek(last);
     }
-    return this.#at > last;
+    if (this.#at > last) this.#at = this.#next.length;
+    return this.#at > last || this.gaveUp;
   }
 
   /**
@@ -116,7 +126,7 @@ export class ChunkScanner {
       if (at === lookAt) {
         lookAt += stride;
         const head = heads[index.slot(h0)]!;
-        if (head !== 0 && this.#tryMatch(at, head)) {
+        if (head !== 0 && this.#tryMatch(at, h0, head)) {
           this.#work -= at - start;
           return;
         }
@@ -152,22 +162,21 @@ export class ChunkScanner {
   }
 
   /** Verifies the candidates for `at`; takes the best one that pays, and says whether it did. */
-  #tryMatch(at: number, head: number): boolean {
-    const { blockBytes, chain } = this.#index;
+  #tryMatch(at: number, hash: number, head: number): boolean {
+    const { blockBytes, chain, numberMask } = this.#index;
     const base = this.#base;
     const next = this.#next;
     const sparse = at - this.#done >= SPARSE_AFTER_BYTES;
     let left = sparse ? 2 : MAX_CANDIDATES;
+    let entry = head;
     let bestGain = 0;
     let bestFrom = 0;
     let bestAt = 0;
     let bestLength = 0;
-    for (let block = head; block !== 0 && left > 0; block = chain[block]!, left--) {
+    for (; entry !== 0 && left > 0; entry = chain[entry & numberMask]!, left--) {
+      if (((entry ^ hash) & ~numberMask) !== 0) continue;
       this.#work -= WORK_PER_CANDIDATE;
-      const from = (block - 1) * blockBytes;
-      if (base[from] !== next[at] || base[from + blockBytes - 1] !== next[at + blockBytes - 1]) {
-        continue;
-      }
+      const from = ((entry & numberMask) - 1) * blockBytes;
       const forward = commonForward(base, from, next, at);
       if (forward < blockBytes) continue;
       const back = commonBackward(base, from, next, at, Math.min(from, at - this.#done));
@@ -186,6 +195,7 @@ export class ChunkScanner {
 
   #take(at: number, from: number, length: number): void {
     this.ops.push(at - this.#done, from, length);
+    this.#literalBytes += at - this.#done;
     this.#done = at + length;
     this.#expected = from + length;
     this.#at = this.#done;

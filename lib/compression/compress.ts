@@ -7,9 +7,10 @@ import type { CodecBinding, NativeBinding } from '../native/contract.ts';
 import { decodeFrame, decodeFrameSync } from './decode.ts';
 import type { DecodeOptions } from './decode.ts';
 import { computeDigest } from './digest.ts';
-import { DEFAULT_LEVEL, fullCodec, fullFrameOf } from './encode.ts';
-import { ChecksumKind } from './frame.ts';
+import { DEFAULT_LEVEL } from './encode.ts';
+import { ChecksumKind, codecOf } from './frame.ts';
 import type { Checksum } from './frame.ts';
+import { fullCodec, writeFullFrame } from './full-frame.ts';
 import { encodePayload, encodePayloadAsync, inputBuffer } from './payload.ts';
 import { throwIfAborted } from './signal.ts';
 import { countEncoded } from './stats.ts';
@@ -89,7 +90,7 @@ interface Prepared {
 function prepare(src: Uint8Array, options: CompressOptions): Prepared {
   const binding = bindingOf(options.native);
   const content = inputBuffer('src', src);
-  const { level = DEFAULT_LEVEL, codec = fullCodec(binding, undefined) } = options;
+  const { level = DEFAULT_LEVEL, codec = fullCodec(binding, content.length, undefined) } = options;
   if (!Number.isInteger(level) || level < -50 || level > 19) {
     invalidArg('options.level', 'an integer from -50 to 19', level);
   }
@@ -106,9 +107,9 @@ function framed(
   options: CompressOptions,
 ): Buffer {
   const checksum = checksumOf(binding, options.checksum ?? ChecksumKind.crc32c, content);
-  const frame = fullFrameOf(binding, content, payload, codec, checksum);
+  const frame = writeFullFrame(binding, content, { codec, payload }, checksum);
   countEncoded({
-    codec: frame[3] as Codec,
+    codec: codecOf(frame),
     contentBytes: content.length,
     frameBytes: frame.length,
     baseBytes: undefined,

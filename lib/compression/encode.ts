@@ -1,21 +1,19 @@
 /**
- * Choosing and making frames. Full values: raw, zstd or brotli. Deltas (`delta-frame.ts`) only when smaller
+ * Choosing and making frames. Full values: `full-frame.ts`. Deltas: `delta-payload.ts`, used only when smaller
  * than the full form. Whatever is chosen, this tier can make it and the peer can read it.
  */
 import type { CodecBinding, NativeBinding } from '../native/contract.ts';
-import { defaultLimits } from '../limits.ts';
 import type { Baseline } from './baseline.ts';
-import { codecSetOf } from './codecs.ts';
-import { deltaFrame } from './delta-frame.ts';
+import { deltaPayload } from './delta-payload.ts';
 import { computeDigestAsync, digestKinds } from './digest.ts';
-import { writeFrame } from './frame.ts';
-import type { ChecksumKind } from './frame.ts';
+import { codecOf, writeFrame } from './frame.ts';
+import { RAW_BELOW_BYTES, fullCodec, writeFullFrame } from './full-frame.ts';
+import type { CodedPayload } from './full-frame.ts';
 import { encodePayloadAsync, inputBuffer } from './payload.ts';
 import { throwIfAborted } from './signal.ts';
 import { countEncoded, countRejectedDelta } from './stats.ts';
 import { bindingOf } from './tier.ts';
-import { Codec } from './types.ts';
-import type { Digest, DigestKind } from './types.ts';
+import type { Codec, Digest, DigestKind } from './types.ts';
 
 /** Options of {@link encodeFull} and {@link encodeDelta}. */
 export interface EncodeOptions {
@@ -42,8 +40,6 @@ export interface Encoded {
 
 /** Level used when none is given. */
 export const DEFAULT_LEVEL = 3;
-/** A value this small is not worth a codec's own header, bytes. */
-const RAW_BELOW_BYTES = 32;
 /** The full form is made for comparison unless the delta is below this share of the value. */
 const SURELY_SMALLER_SHARE = 1 / 100;
 /** Values up to this size are compared always, bytes. */
@@ -59,16 +55,21 @@ export async function encodeFull(bytes: Uint8Array, options: EncodeOptions = {})
   const binding = bindingOf(options.native);
   const content = inputBuffer('bytes', bytes);
   throwIfAborted(options.signal);
-  const digest = await digestOf(binding, content, options);
-  const frame = await fullFrame(binding, content, digest, options);
+  const [digest, full] = await Promise.all([
+    digestOf(binding, content, options),
+    fullPayload(binding, content, options),
+  ]);
   throwIfAborted(options.signal);
-  return finish(frame, content.length, undefined, digest);
+  const frame = writeFullFrame(binding, content, full, digest);
+  return finish({ frame, codec: codecOf(frame), digest }, content.length, undefined);
 }
 
 /**
  * Encodes `next` as a delta against `baseline`, or whole when that is no larger. Both are borrowed until
  * the promise settles.
  * @throws ERR_DWCP_INVALID_ARG, ERR_DWCP_ABORTED, ERR_DWCP_FRAME_CODEC (no such digest kind here)
+ * @example
+ * const { frame, codec } = await encodeDelta(Baseline.of(previous), next, { codecs: peer.codecs });
  */
 export async function encodeDelta(
   baseline: Baseline,
@@ -78,36 +79,35 @@ export async function encodeDelta(
   const binding = bindingOf(options.native);
   const content = inputBuffer('next', next);
   throwIfAborted(options.signal);
-  const digest = await digestOf(binding, content, options);
-  const delta =
+  const [digest, delta] = await Promise.all([
+    digestOf(binding, content, options),
     content.length < RAW_BELOW_BYTES
       ? undefined
-      : await deltaFrame(binding, baseline, content, digest, options);
+      : deltaPayload(binding, baseline, content, options),
+  ]);
   throwIfAborted(options.signal);
-  if (delta && surelySmaller(delta.length, content.length)) {
-    return finish(delta, content.length, baseline, digest);
+  const frame = delta && (await deltaFrame(binding, baseline, content.length, delta, digest));
+  if (frame && surelySmaller(frame.length, content.length)) {
+    return finish({ frame, codec: codecOf(frame), digest }, content.length, baseline);
   }
-  const full = await fullFrame(binding, content, digest, options);
+  const full = await fullPayload(binding, content, options);
   throwIfAborted(options.signal);
-  if (delta && delta.length < full.length) return finish(delta, content.length, baseline, digest);
-  if (delta) countRejectedDelta();
-  return finish(full, content.length, undefined, digest);
+  const whole = writeFullFrame(binding, content, full, digest);
+  if (frame && frame.length < whole.length) {
+    return finish({ frame, codec: codecOf(frame), digest }, content.length, baseline);
+  }
+  if (frame) countRejectedDelta();
+  return finish({ frame: whole, codec: codecOf(whole), digest }, content.length, undefined);
 }
 
 function surelySmaller(deltaBytes: number, contentBytes: number): boolean {
   return contentBytes > COMPARE_BELOW_BYTES && deltaBytes < contentBytes * SURELY_SMALLER_SHARE;
 }
 
-function finish(
-  frame: Buffer,
-  contentBytes: number,
-  baseline: Baseline | undefined,
-  digest: Digest,
-): Encoded {
-  const codec = frame[3] as Codec;
-  const baseBytes = baseline?.sizeBytes;
-  countEncoded({ codec, contentBytes, frameBytes: frame.length, baseBytes });
-  return { frame, codec, digest };
+function finish(encoded: Encoded, contentBytes: number, baseline: Baseline | undefined): Encoded {
+  const { codec, frame } = encoded;
+  countEncoded({ codec, contentBytes, frameBytes: frame.length, baseBytes: baseline?.sizeBytes });
+  return encoded;
 }
 
 async function digestOf(
@@ -119,40 +119,22 @@ async function digestOf(
   return digest?.kind === kind ? digest : computeDigestAsync(binding, kind, content);
 }
 
-/** The whole-value codec for a reader of `codecs`. */
-export function fullCodec(binding: CodecBinding, codecs: readonly Codec[] | undefined): Codec {
-  const { encode } = codecSetOf(binding);
-  for (const codec of [Codec.zstd, Codec.brotli] as const) {
-    if (encode.includes(codec) && (codecs?.includes(codec) ?? true)) return codec;
-  }
-  return Codec.raw;
-}
-
-async function fullFrame(
+async function fullPayload(
   binding: CodecBinding,
   content: Buffer,
-  digest: Digest,
   { codecs, level = DEFAULT_LEVEL }: EncodeOptions,
-): Promise<Buffer> {
-  const codec = content.length < RAW_BELOW_BYTES ? Codec.raw : fullCodec(binding, codecs);
-  const payload = await encodePayloadAsync(binding, content, { codec, level });
-  return fullFrameOf(binding, content, payload, codec, digest);
+): Promise<CodedPayload> {
+  const codec = fullCodec(binding, content.length, codecs);
+  return { codec, payload: await encodePayloadAsync(binding, content, { codec, level }) };
 }
 
-/** Frames a payload, or the content itself when the payload is no smaller. */
-export function fullFrameOf(
+async function deltaFrame(
   binding: CodecBinding,
-  content: Buffer,
-  payload: Uint8Array,
-  codec: Codec,
-  checksum: { readonly kind: ChecksumKind; readonly bytes: Buffer },
-): Buffer {
-  const smaller = payload.length < content.length;
-  const header = {
-    codec: smaller ? codec : Codec.raw,
-    contentBytes: content.length,
-    checksum,
-    maxRatio: defaultLimits.codec.maxRatio,
-  };
-  return writeFrame(binding, header, smaller ? payload : content);
+  baseline: Baseline,
+  contentBytes: number,
+  { codec, payload }: CodedPayload,
+  checksum: Digest,
+): Promise<Buffer> {
+  const base = await baseline.digestAsync(checksum.kind, binding);
+  return writeFrame(binding, { codec, contentBytes, base, checksum }, payload);
 }

@@ -167,6 +167,11 @@ export function readFrameInfo(frame: Uint8Array, native?: NativeBinding): FrameI
   return parseFrame(bindingOf(native), frame);
 }
 
+/** The codec of a frame this build wrote. */
+export function codecOf(frame: Buffer): Codec {
+  return frame[3] as Codec;
+}
+
 /** The payload of a parsed frame, as a view. */
 export function payloadOf(frame: Uint8Array, info: FrameInfo): Buffer {
   return asBuffer(frame).subarray(info.headerBytes, info.headerBytes + info.storedBytes);

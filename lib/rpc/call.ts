@@ -72,7 +72,8 @@ const loopLagMs = 5;
 const blindTrialAfterMs = 1_000;
 /** Sending time granted to large requests before an answer counts as late. */
 const assumedBytesPerMs = 10_000;
-const maxAttempts = 16;
+/** A request that kills whoever takes it must not tour the cluster. */
+const maxAttempts = 6;
 
 /** A call under way; create it, then `start()`. */
 export class Call implements Waiter {
@@ -113,17 +114,25 @@ export class Call implements Waiter {
   rescue(nodeId: string): void {
     const stuck = this.#tries.get(nodeId);
     if (!stuck || stuck.rescued || !this.#open || !this.#spec.idempotent) return;
-    if (this.#hedge()) stuck.rescued = true;
+    if (this.#hedge() || this.#hedgeAgain()) stuck.rescued = true;
     else this.#env.route.waiting.add(this);
   }
 
   wake(): void {
     if (!this.#open) return;
-    if (this.#tries.size === 0) {
-      this.#tried = new Set(this.#spec.exclude);
-      if (!this.#launch(false)) return;
-    } else if (!this.#hedge()) return;
-    this.#stopWaiting();
+    const unanswered = this.#tries.size > 0;
+    if (unanswered ? this.#hedgeAgain() : this.#launchAgain()) this.#stopWaiting();
+  }
+
+  /** With every endpoint tried, those that lost the call and are back may have it once more. */
+  #launchAgain(): boolean {
+    this.#tried = new Set([...this.#spec.exclude, ...this.#tries.keys()]);
+    return this.#launch(false);
+  }
+
+  #hedgeAgain(): boolean {
+    this.#tried = new Set([...this.#spec.exclude, ...this.#tries.keys()]);
+    return this.#hedge();
   }
 
   /** Starts an attempt on the best endpoint not tried yet; false when there is none. */

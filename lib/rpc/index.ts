@@ -14,3 +14,7 @@ export type {
   RpcStats,
   ServiceStats,
 } from './types.ts';
+export { createLinks } from '../links/index.ts';
+export type { Links, LinksOptions } from '../links/index.ts';
+export { systemClock } from '../clock.ts';
+export { systemRandom } from '../random.ts';

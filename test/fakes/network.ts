@@ -137,6 +137,8 @@ export class FakeLink implements Link {
   readonly delayMs: number;
   readonly owner: FakeLinks;
   lastHeardMs = 0;
+  /** Sends fail before anything leaves, as with a full send queue. */
+  full = false;
   other!: FakeLink;
   #down = false;
 
@@ -237,6 +239,7 @@ export class FakeStream implements Stream {
 
   async send(parts: Uint8Array | readonly Uint8Array[], options: SendOptions = {}): Promise<void> {
     if (this.#closed) throw new DwcpError('ERR_DWCP_LINK_DOWN');
+    if (this.link.full) throw new DwcpError('ERR_DWCP_LIMIT');
     const message = Buffer.concat(parts instanceof Uint8Array ? [parts] : parts);
     this.transmit(() => this.other.received(message));
     if (options.end) this.end();

@@ -81,7 +81,10 @@ test('chunk deltas rebuild every edit script', (t) => {
   fc.assert(
     fc.property(base, script, (bytes, edits) => {
       const next = applied(bytes, edits);
-      const payload = encodeChunk(Baseline.of(bytes).chunkIndex(), bytes, next, 3);
+      const payload = encodeChunk(Baseline.of(bytes).chunkIndex(), bytes, next, {
+        level: 3,
+        maxLiteralBytes: next.length,
+      })!;
       return decodeChunk(payload, bytes, next.length, defaultLimits.codec).equals(next);
     }),
     { numRuns: 300 },

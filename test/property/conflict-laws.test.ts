@@ -1,6 +1,6 @@
 /**
- * The laws of versions, vectors and sibling sets, over random histories: replicas write with fresh
- * and with stale contexts, and versions travel one by one, late, twice, out of order, or never.
+ * The laws of versions, vectors and sibling sets, over random histories: replicas write with fresh and
+ * with stale contexts, and versions travel one by one, late, twice, out of order, or never.
  */
 import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';

@@ -1,6 +1,4 @@
-/**
- * The simulated disk against a model: what power loss, death and I/O errors may take, and what not.
- */
+/** The simulated disk against a model: what power loss, death and I/O errors may take, and what not. */
 import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import * as fc from 'fast-check';

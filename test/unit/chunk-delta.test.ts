@@ -10,10 +10,11 @@ import { defaultLimits } from '../../lib/limits.ts';
 import { codeOf, noise, records } from '../fakes/codec.ts';
 
 const limits = defaultLimits.codec;
+const options = { level: 3, maxLiteralBytes: Number.MAX_SAFE_INTEGER };
 const value = records(4000, 1);
 
 function delta(base: Buffer, next: Buffer): Buffer {
-  return encodeChunk(Baseline.of(base).chunkIndex(), base, next, 3);
+  return encodeChunk(Baseline.of(base).chunkIndex(), base, next, options)!;
 }
 
 function splice(bytes: Buffer, at: number, drop: number, insert: Buffer): Buffer {
@@ -73,11 +74,19 @@ test('slices give the same delta as one go', async (t) => {
   ]);
   t.is(first, second, 'one build is shared');
   t.true(baseline.memoryBytes > base.length);
-  const payload = await encodeChunkAsync(first, base, next, 3);
+  const payload = (await encodeChunkAsync(first, base, next, options))!;
   t.deepEqual(payload, delta(base, next));
   t.true((await decodeChunkAsync(payload, base, next.length, limits)).equals(next));
   baseline.releaseIndex();
   t.is(baseline.memoryBytes, base.length);
+});
+
+test('a delta that matches too little is given up', async (t) => {
+  const index = Baseline.of(value).chunkIndex();
+  const few = { ...options, maxLiteralBytes: 100_000 };
+  const strange = noise(100_001, 11);
+  t.is(encodeChunk(index, value, strange, few), undefined);
+  t.is(await encodeChunkAsync(index, value, strange, few), undefined);
 });
 
 test('an unchanged value is one copy', (t) => {
@@ -102,7 +111,8 @@ const nothing = { coding: Coding.raw, bytes: Buffer.alloc(0) };
 function crafted(ops: number[], literals: Buffer): Buffer {
   const bytes = packOps(ops);
   const raw = { coding: Coding.raw, bytes };
-  return writeChunkPayload(ops.length / 3, bytes.length, literals.length, raw, {
+  const sizes = { opCount: ops.length / 3, opBytes: bytes.length, literalBytes: literals.length };
+  return writeChunkPayload(sizes, raw, {
     coding: Coding.raw,
     bytes: literals,
   });
@@ -125,7 +135,11 @@ test('copies outside the base, and sums that differ from the content, are refuse
 });
 
 test('operations are limited before they are read', async (t) => {
-  const payload = writeChunkPayload(2_000_000, 6_000_000, 0, nothing, nothing);
+  const payload = writeChunkPayload(
+    { opCount: 2_000_000, opBytes: 6_000_000, literalBytes: 0 },
+    nothing,
+    nothing,
+  );
   const few = { ...limits, maxOps: 1_000_000 };
   t.is(await codeOf(() => decodeChunk(payload, value, 50_000_000, few)), 'ERR_DWCP_LIMIT');
   const code = await codeOf(() => decodeChunk(payload, value, 50_000_000, limits));

@@ -7,14 +7,28 @@ import { promisify } from 'node:util';
 import { deflateRaw, deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { InputType, ZlibOptions } from 'node:zlib';
 import { DwcpError } from '../errors.ts';
-import { brotliDecode, brotliEncode, brotliEncodeAsync, brotliQuality } from './brotli.ts';
+import {
+  brotliDecode,
+  brotliDecodeAsync,
+  brotliEncode,
+  brotliEncodeAsync,
+  brotliQuality,
+} from './brotli.ts';
 import { Coding } from './chunk-format.ts';
 import type { CodedPart } from './chunk-format.ts';
 import { corrupt } from './varint.ts';
 
+/** A part as it lies in a payload. */
+interface StoredPart {
+  readonly coding: Coding;
+  readonly bytes: Buffer;
+}
+
 const deflatePooled = promisify<InputType, ZlibOptions, Buffer>(deflateRaw);
 /** Parts smaller than this stay raw, bytes. */
 const RAW_BELOW_BYTES = 16;
+/** Below this size a pool hop costs more than the work, bytes. */
+const SYNC_BELOW_BYTES = 16 * 1024;
 /** Deflate sees 32 KB back: with more literals than this, brotli alone is tried, bytes. */
 const DEFLATE_BELOW_BYTES = 256 * 1024;
 /** Literals up to this size are worth brotli's slower match finder, bytes. */
@@ -42,10 +56,16 @@ export async function storeLiteralsAsync(
   return smallest(literals, await deflated, await brotli);
 }
 
-/** Stores the operations. */
+/** Stores the operations now. */
 export function storeOps(ops: Buffer): CodedPart {
   if (ops.length < RAW_BELOW_BYTES) return raw(ops);
   return smallest(ops, deflateRawSync(ops, deflateOptions(undefined)), undefined);
+}
+
+/** As {@link storeOps}, on the thread pool when they are many. */
+export async function storeOpsAsync(ops: Buffer): Promise<CodedPart> {
+  if (ops.length < SYNC_BELOW_BYTES) return storeOps(ops);
+  return smallest(ops, await deflatePooled(ops, deflateOptions(undefined)), undefined);
 }
 
 /**
@@ -53,7 +73,7 @@ export function storeOps(ops: Buffer): CodedPart {
  * @throws ERR_DWCP_FRAME_CORRUPT, ERR_DWCP_CODEC, ERR_DWCP_OUTPUT_LIMIT, ERR_DWCP_WINDOW_LIMIT
  */
 export function readPart(
-  part: { readonly coding: Coding; readonly bytes: Buffer },
+  part: StoredPart,
   sizeBytes: number,
   maxWindowLog: number,
   context?: () => Buffer,
@@ -65,6 +85,19 @@ export function readPart(
   if (sizeBytes === 0) corrupt('an empty part is raw');
   if (coding === Coding.brotli) return brotliDecode(bytes, sizeBytes, maxWindowLog);
   return inflate(bytes, sizeBytes, context?.());
+}
+
+/** As {@link readPart}, on the thread pool for large brotli parts. */
+export async function readPartAsync(
+  part: StoredPart,
+  sizeBytes: number,
+  maxWindowLog: number,
+  context: () => Buffer,
+): Promise<Buffer> {
+  if (part.coding !== Coding.brotli || sizeBytes < SYNC_BELOW_BYTES) {
+    return readPart(part, sizeBytes, maxWindowLog, context);
+  }
+  return brotliDecodeAsync(part.bytes, sizeBytes, maxWindowLog);
 }
 
 function inflate(bytes: Buffer, sizeBytes: number, context: Buffer | undefined): Buffer {

@@ -1,16 +1,15 @@
 /**
- * Making a delta frame: which of the delta codecs, by size of the base and by how well the first did.
- * Small bases: zstd prefix, which needs no index. Large ones: chunk, whose copies cost a memcmp and whose
- * patch is a memcpy; when it leaves much unmatched, prefix is tried too and the smaller kept.
+ * Making a delta: which of the delta codecs, by size of the base and by how well the first did. Small
+ * bases: zstd prefix, which needs no index. Large ones: chunk, whose copies cost a memcmp and whose patch is
+ * a memcpy; when it leaves much unmatched, prefix is made instead, or too and the smaller kept.
  */
 import type { CodecBinding } from '../native/contract.ts';
 import type { Baseline } from './baseline.ts';
 import { encodeChunk, encodeChunkAsync } from './chunk-delta.ts';
 import { codecSetOf } from './codecs.ts';
-import { writeFrame } from './frame.ts';
+import type { CodedPayload } from './full-frame.ts';
 import { encodePayloadAsync } from './payload.ts';
 import { Codec } from './types.ts';
-import type { Digest } from './types.ts';
 
 /** Up to this base size a prefix delta is smallest and quick, bytes. */
 const PREFIX_BELOW_BYTES = 256 * 1024;
@@ -18,6 +17,10 @@ const PREFIX_BELOW_BYTES = 256 * 1024;
 const PREFIX_LIMIT_BYTES = 64 * 1024 * 1024;
 /** A chunk delta above this share of the value matched poorly. */
 const POOR_SHARE = 1 / 16;
+/** With more of the value unmatched than this, prefix does better: chunk is not finished. */
+const PREFIX_ABOVE_SHARE = 1 / 2;
+/** With more of the value unmatched than this, no delta is worth its base. */
+const FULL_ABOVE_SHARE = 0.95;
 /** Values up to this size are scanned in one go, bytes. */
 const SYNC_CHUNK_BYTES = 64 * 1024;
 /** A base that starts like a trained dictionary (RFC 8878 section 5) is not taken as a raw prefix by all. */
@@ -31,48 +34,50 @@ export interface DeltaOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A frame for `content` against `baseline`, or undefined when no delta codec can be used. */
-export async function deltaFrame(
+/** A payload for `content` against `baseline`, or undefined when no delta codec can or should be used. */
+export async function deltaPayload(
   binding: CodecBinding,
   baseline: Baseline,
   content: Buffer,
-  digest: Digest,
   options: DeltaOptions,
-): Promise<Buffer | undefined> {
-  const { codecs, level = 3, signal } = options;
+): Promise<CodedPayload | undefined> {
+  const { codecs, level = 3 } = options;
   if (baseline.sizeBytes === 0) return undefined;
   const { encode } = codecSetOf(binding);
   const usable = (codec: Codec): boolean =>
     encode.includes(codec) && (codecs?.includes(codec) ?? true);
   const chunk = usable(Codec.chunk);
   const prefix = usable(Codec.prefix) && suitsPrefix(baseline.bytes, content);
-  const base = await baseline.digestAsync(digest.kind, binding);
-  const frame = (codec: Codec, payload: Uint8Array): Buffer =>
-    writeFrame(binding, { codec, contentBytes: content.length, base, checksum: digest }, payload);
-  const prefixFrame = async (): Promise<Buffer> => {
+  const makePrefix = async (): Promise<CodedPayload> => {
     const request = { codec: Codec.prefix, level, prefix: baseline.bytes };
-    return frame(Codec.prefix, await encodePayloadAsync(binding, content, request));
+    return { codec: Codec.prefix, payload: await encodePayloadAsync(binding, content, request) };
   };
-  if (prefix && (!chunk || baseline.sizeBytes <= PREFIX_BELOW_BYTES)) return prefixFrame();
+  if (prefix && (!chunk || baseline.sizeBytes <= PREFIX_BELOW_BYTES)) return makePrefix();
   if (!chunk) return undefined;
-  const chunked = frame(Codec.chunk, await chunkPayload(baseline, content, level, signal));
-  if (!prefix || chunked.length < content.length * POOR_SHARE) return chunked;
-  const prefixed = await prefixFrame();
-  return prefixed.length < chunked.length ? prefixed : chunked;
+  const share = prefix ? PREFIX_ABOVE_SHARE : FULL_ABOVE_SHARE;
+  const payload = await chunkPayload(baseline, content, { ...options, level }, share);
+  if (!prefix) return payload && { codec: Codec.chunk, payload };
+  if (payload && payload.length < content.length * POOR_SHARE) {
+    return { codec: Codec.chunk, payload };
+  }
+  const prefixed = await makePrefix();
+  if (!payload || prefixed.payload.length < payload.length) return prefixed;
+  return { codec: Codec.chunk, payload };
 }
 
 async function chunkPayload(
   baseline: Baseline,
   content: Buffer,
-  level: number,
-  signal: AbortSignal | undefined,
-): Promise<Buffer> {
+  { level, signal }: { readonly level: number; readonly signal?: AbortSignal | undefined },
+  maxLiteralShare: number,
+): Promise<Buffer | undefined> {
   const { bytes } = baseline;
+  const options = { level, maxLiteralBytes: Math.floor(content.length * maxLiteralShare) };
   if (Math.max(bytes.length, content.length) <= SYNC_CHUNK_BYTES) {
-    return encodeChunk(baseline.chunkIndex(), bytes, content, level);
+    return encodeChunk(baseline.chunkIndex(), bytes, content, options);
   }
   const index = await baseline.chunkIndexAsync();
-  return encodeChunkAsync(index, bytes, content, level, signal);
+  return encodeChunkAsync(index, bytes, content, { ...options, signal });
 }
 
 function suitsPrefix(base: Buffer, content: Buffer): boolean {

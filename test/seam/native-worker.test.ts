@@ -1,0 +1,33 @@
+/** A worker terminated in the middle of codec operations, 100 times, on every Node of the matrix. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import test from 'ava';
+import { native, nativeStatus } from '../../lib/native/load.ts';
+import { testNodes } from './test-nodes.ts';
+
+const ROUNDS = 100;
+const GROWTH_BYTES = 32 << 20;
+const child = fileURLToPath(new URL('native-worker-child.js', import.meta.url));
+
+if (native.codec.abilities.xxh3) {
+  for (const node of testNodes()) {
+    test.serial(
+      `terminating ${ROUNDS} workers in mid-operation neither crashes nor leaks (${node})`,
+      async (t) => {
+        t.timeout(110_000);
+        const args = ['--expose-gc', child, String(ROUNDS)];
+        const { stdout } = await promisify(execFile)(node, args, { timeout: 100_000 });
+        const report = JSON.parse(stdout);
+        t.is(report.tier, native.tier);
+        t.is(report.rounds, ROUNDS);
+        t.true(report.works);
+        t.true(report.grownBytes < GROWTH_BYTES, `RSS grew by ${report.grownBytes} bytes`);
+      },
+    );
+  }
+} else {
+  test('there is no addon whose workers could be terminated', (t) => {
+    t.is(nativeStatus().tier, 'portable');
+  });
+}
