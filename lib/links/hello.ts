@@ -2,6 +2,7 @@
  * The Hello payload: canonical JSON, one frame, strictly validated. Unknown fields are ignored so that
  * a newer peer can say more; every known field is bounded before it is used.
  */
+import { isIdentityName } from '../crypto/peer-identity.ts';
 import { DwcpError } from '../errors.ts';
 import type { Hello } from './link.ts';
 
@@ -24,13 +25,12 @@ export const helloLimits: Readonly<{
   maxIncarnation: 2 ** 52,
 };
 
-const namePattern: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const hostPattern = /^[A-Za-z0-9._:%-]{1,253}$/;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** True for a cluster, region or node name: fits a SAN URI `dwcp://cluster/region/node`. */
 export function isName(value: unknown): value is string {
-  return typeof value === 'string' && namePattern.test(value);
+  return typeof value === 'string' && isIdentityName(value);
 }
 
 /**
@@ -128,7 +128,7 @@ function readPolicies(value: unknown): Record<string, string> {
 
 function name(raw: Record<string, unknown>, field: string): string {
   const value = raw[field];
-  if (!isName(value)) refuse(field, '1 to 64 of A-Z a-z 0-9 . _ -');
+  if (!isName(value)) refuse(field, '1 to 63 of A-Z a-z 0-9 . _ -');
   return value;
 }
 

@@ -5,7 +5,7 @@ import { isDwcpError } from '../../lib/errors.ts';
 import { decodeHello, encodeHello } from '../../lib/links/hello.ts';
 import type { Hello } from '../../lib/links/link.ts';
 
-const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
+const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
 const count = fc.nat(0xffff);
 const hello: fc.Arbitrary<Hello> = fc
   .record({
