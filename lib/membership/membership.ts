@@ -72,7 +72,9 @@ export class Membership extends EventEmitter<MembershipEvents> {
   readonly #seeds = new Map<string, Address>();
   readonly #dialTimers = new Map<string, Timer>();
   readonly #forgetTimers = new Map<string, Timer>();
+  readonly #discovery: Discovery | undefined;
   readonly #stopDiscovery: () => void;
+  #announcing = new AbortController();
   readonly #onUp = (link: Link): void => this.#linkUp(link);
   readonly #onDown = (link: Link): void => this.#linkDown(link);
   #state: MembershipState;
@@ -95,6 +97,8 @@ export class Membership extends EventEmitter<MembershipEvents> {
     this.#links.on('up', this.#onUp);
     this.#links.on('down', this.#onDown);
     for (const link of this.#links.all()) this.#linkUp(link);
+    this.#discovery = options.discovery;
+    this.#tellDiscovery();
     this.#stopDiscovery =
       options.discovery?.watch((addresses) => this.#discovered(addresses)) ?? (() => {});
   }
@@ -122,6 +126,7 @@ export class Membership extends EventEmitter<MembershipEvents> {
   /** Tells everyone a new address or region of this node. */
   announce(self: Pick<Member, 'address' | 'region'>): void {
     this.#step({ kind: 'announce', self });
+    this.#tellDiscovery();
   }
 
   /** Tells everyone that this node goes, and waits until it was sent, at most `timeoutMs`. */
@@ -141,6 +146,7 @@ export class Membership extends EventEmitter<MembershipEvents> {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopDiscovery();
+    this.#announcing.abort();
     this.#links.off('up', this.#onUp);
     this.#links.off('down', this.#onDown);
     for (const timer of this.#dialTimers.values()) timer.cancel();
@@ -244,6 +250,15 @@ export class Membership extends EventEmitter<MembershipEvents> {
     if (address === undefined) return;
     this.#dialled.delete(nodeId);
     if (!this.#seeds.has(addressKey(address))) this.#links.forget(address);
+  }
+
+  #tellDiscovery(): void {
+    this.#announcing.abort();
+    this.#announcing = new AbortController();
+    const { nodeId, region, address } = this.#state.self;
+    this.#discovery
+      ?.announce({ nodeId, region, address }, this.#announcing.signal)
+      .catch((error: unknown) => this.#logger.warn({ error }, 'discovery did not take us in'));
   }
 
   #discovered(addresses: readonly Address[]): void {

@@ -1,7 +1,7 @@
 /**
- * Blobs as files of one folder. A blob is written aside, synced, renamed and its folder synced before
- * `put` resolves, so a name is whole or absent. Verifies no content: whoever reads checks the digest.
- * The caller holds the lock of the store this folder belongs to.
+ * Blobs as files of one folder. A blob is written aside, synced, renamed and its folder synced
+ * before `put` resolves, so a name is whole or absent. Verifies no content: whoever reads checks
+ * the digest. The caller holds the lock of the store this folder belongs to.
  */
 import { mkdir, opendir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -27,7 +27,8 @@ export class BlobFiles implements BlobStore {
     for await (const { name } of await opendir(folder)) {
       if (name.endsWith('.tmp')) await rm(join(folder, name), { force: true });
     }
-    // Entries renamed just before a crash of the process are made durable before anyone relies on them.
+    // Entries renamed just before a crash of the process are made durable before anyone relies on
+    // them.
     await syncFolder(folder);
     return new BlobFiles(folder);
   }

@@ -1,7 +1,7 @@
 /**
- * Group commit: batches queued while one write is under way become the next single write, so that many
- * small durable batches share one fsync. One write at a time keeps the order of the calls. Each batch
- * stays atomic because its group is. Bounded: past `maxQueuedBytes` a batch is refused.
+ * Group commit: batches queued while one write is under way become the next single write, so that
+ * many small durable batches share one fsync. One write at a time keeps the order of the calls.
+ * Each batch stays atomic because its group is. Bounded: past `maxQueuedBytes` a batch is refused.
  */
 import { DwcpError } from '../errors.ts';
 import { checkOps } from './arguments.ts';
@@ -104,8 +104,8 @@ export class GroupCommit {
 
 /**
  * After everything runnable in this turn has run, without waiting for I/O: all calls of a turn, and
- * those of callers just told of their last batch, join one group. (A tick queued from a promise job runs
- * once no promise jobs are left.)
+ * those of callers just told of their last batch, join one group. (A tick queued from a promise job
+ * runs once no promise jobs are left.)
  */
 async function endOfTurn(): Promise<void> {
   await Promise.resolve();

@@ -103,6 +103,41 @@ test('an address change is gossiped, also through third nodes', async (t) => {
   await stop(a, b);
 });
 
+test('a discovery names whom to dial, learns of this node, and its vanished addresses are let go', async (t) => {
+  const a = await start('a');
+  const links = linksOf(helloOf('b'));
+  let found: (addresses: readonly Address[]) => void = () => t.fail('not watched');
+  const announced: string[] = [];
+  let ended = false;
+  const membership = new Membership({
+    links,
+    self: { nodeId: 'b', incarnation: 1, region: 'eu', address: undefined },
+    clock: systemClock,
+    random: systemRandom,
+    discovery: {
+      watch: (onAddresses) => {
+        found = onAddresses;
+        return () => (ended = true);
+      },
+      announce: ({ nodeId, region }, signal) => {
+        announced.push(`${nodeId} ${region}`);
+        signal.addEventListener('abort', () => announced.push('withdrawn'));
+        return Promise.reject(new Error('a discovery that is down harms nothing'));
+      },
+    },
+  });
+  found([a.address]);
+  await linked(links, 'a');
+  found([]);
+  await settled([links], 'the link to go', () => links.stats().addresses === 0);
+  membership.announce({ address: undefined, region: 'us' });
+  membership.close();
+  t.deepEqual(announced, ['b eu', 'withdrawn', 'b us', 'withdrawn']);
+  t.true(ended);
+  await links.close(0);
+  await stop(a);
+});
+
 test('malformed gossip costs its stream, not the link and not the table', async (t) => {
   const a = await start('a');
   const rogue = linksOf(helloOf('rogue'));

@@ -161,7 +161,8 @@ test('a platform without LevelDB takes the next rung, without any it says why', 
   const store = await openStorage({ path }, [noLevel, standIn]);
   t.is(store.reason, 'sqlite: no binary for this platform');
   await store.close();
-  // The store that exists pins its rung: LevelDB coming back must not shadow it with an empty store.
+  // The store that exists pins its rung: LevelDB coming back must not shadow it with an empty
+  // store.
   const again = await openStorage({ path }, [level!, standIn]);
   t.true(again.reason.startsWith('sqlite'));
   await again.close();

@@ -1,4 +1,6 @@
-/** Commit groups: one write at a time, shared by all that wait, bounded, and honest about failure. */
+/**
+ * Commit groups: one write at a time, shared by all that wait, bounded, and honest about failure.
+ */
 import test from 'ava';
 import { GroupCommit } from '../../lib/storage/group-commit.ts';
 import type { StorageOp } from '../../lib/storage/storage.ts';
