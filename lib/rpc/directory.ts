@@ -3,12 +3,15 @@
  * link comes up and when the set changes; the latest announcement replaces the one before. Bounded by
  * `maxServices` per peer. Entries die with their link.
  */
+import type { Clock } from '../clock.ts';
 import { Channel, type Link, type Links } from '../links/link.ts';
 import type { Priority } from '../transport/frame-pipe.ts';
 import type { Stream } from '../transport/stream.ts';
 import { encodeAnnounce } from './wire.ts';
 
 const control: Priority = 0;
+/** A peer that has no rpc yet resets the announcement; it is offered again after this, ms. */
+const announceAgainMs = 250;
 
 interface Peer {
   readonly link: Link;
@@ -18,6 +21,7 @@ interface Peer {
 /** The services of this node and of every linked one. */
 export class Directory {
   readonly #links: Links;
+  readonly #clock: Clock;
   readonly #own = new Set<string>();
   readonly #peers = new Map<string, Peer>();
   readonly #outbound = new Map<Link, Stream>();
@@ -26,8 +30,9 @@ export class Directory {
   #scheduled = false;
   #closed = false;
 
-  constructor(links: Links, onChange: (nodeId: string) => void) {
+  constructor(links: Links, clock: Clock, onChange: (nodeId: string) => void) {
     this.#links = links;
+    this.#clock = clock;
     this.#onChange = onChange;
     links.on('up', this.#up);
     links.on('down', this.#down);
@@ -87,7 +92,7 @@ export class Directory {
       const stream = link.open(Channel.rpc);
       stream.onMessage(() => stream.reset('ERR_DWCP_PROTOCOL', 'announcements get no reply'));
       stream.onEnd(() => {});
-      stream.onClose(() => this.#outbound.delete(link));
+      stream.onClose(() => this.#announceStreamClosed(link));
       this.#outbound.set(link, stream);
       this.#announce(stream);
     } catch {
@@ -99,6 +104,16 @@ export class Directory {
     this.#outbound.delete(link);
     this.#forget(link);
   };
+
+  #announceStreamClosed(link: Link): void {
+    this.#outbound.delete(link);
+    const wanted = (): boolean => !this.#closed && this.#links.get(link.peer.nodeId) === link;
+    if (!wanted()) return;
+    const again = this.#clock.setTimer(() => {
+      if (wanted() && !this.#outbound.has(link)) this.#up(link);
+    }, announceAgainMs);
+    again.unref();
+  }
 
   #forget(link: Link): void {
     this.#inbound.delete(link);

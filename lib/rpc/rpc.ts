@@ -78,7 +78,7 @@ class NodeRpc implements Rpc {
     this.#clock = options.clock;
     this.#limits = { ...defaultLimits.call, ...options.limits };
     this.#server = new Server(options.clock, this.#limits);
-    this.#directory = new Directory(options.links, (nodeId) => {
+    this.#directory = new Directory(options.links, options.clock, (nodeId) => {
       for (const route of this.#routes.values()) route.changed(nodeId);
       this.#dropUnused();
     });

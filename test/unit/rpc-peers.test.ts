@@ -1,6 +1,8 @@
 /** Calls to peers that refuse, reset, answer nonsense or break the protocol. */
 import test from 'ava';
 import type { DwcpError } from '../../lib/errors.ts';
+import { seededRandom } from '../../lib/random.ts';
+import { createRpc } from '../../lib/rpc/index.ts';
 import type { Stream } from '../../lib/transport/stream.ts';
 import { encodeAnnounce, encodeRefused, okHeader } from '../../lib/rpc/wire.ts';
 import type { FakeLinks } from '../fakes/network.ts';
@@ -156,6 +158,21 @@ test('json that does not parse: the handler’s side says so, and so does the ca
   const bad = t.throwsAsync(caller.call('work', 1, { codec: 'json' }), { code: 'ERR_DWCP_CODEC' });
   await clock.advance(5);
   await bad;
+});
+
+test('a node whose rpc starts after its links came up still learns who serves what', async (t) => {
+  const { clock, net, caller, near, links } = await world();
+  caller.handle('early', () => ping);
+  const late = net.node('l', 'eu');
+  net.connect(links.caller, late, 0.5);
+  await clock.advance(600);
+  const self = { nodeId: 'l', region: 'eu' };
+  const rpc = createRpc({ links: late, clock, random: seededRandom(1), self });
+  rpc.handle('late', () => ping);
+  await clock.advance(300);
+  t.deepEqual(rpc.serving('early'), ['c']);
+  t.deepEqual(caller.serving('late'), ['l']);
+  t.deepEqual(near.serving('early'), ['c']);
 });
 
 test('closing cancels what is under way: calls get ERR_DWCP_CLOSED, handlers their signal', async (t) => {
