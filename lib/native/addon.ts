@@ -2,7 +2,7 @@
  * The module behind `#native` where Node loads addons: finds the addon (a local build first, then the
  * shipped prebuilds), and falls back to the portable tier, keeping every failure with a reason a person
  * can act on. `DWCP_NATIVE`: `off` does not try; `prefer` (default) falls back; `require` makes load.ts
- * throw instead of falling back.
+ * throw instead of falling back. `DWCP_PREBUILD` names a folder to take build/ and prebuilds/ from.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -17,8 +17,10 @@ import { native as portable, status as portableStatus } from './portable.ts';
 const CHECK_INPUT = Buffer.from('123456789');
 const CHECK_CRC32C = 0xe3069283;
 
-/** The nearest folder upwards with a package.json: the package root, in the repository and installed. */
-function packageRoot(): string {
+/** `DWCP_PREBUILD`, or the nearest folder upwards with a package.json, in the repository and installed. */
+function addonRoot(): string {
+  const named = process.env['DWCP_PREBUILD'];
+  if (named !== undefined && named !== '') return named;
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) {
     folder = dirname(folder);
@@ -83,7 +85,7 @@ function load(): NativeModule {
     return fallBack('Portable tier: DWCP_NATIVE=off.', []);
   }
   const attempts: LoadAttempt[] = [];
-  for (const path of candidates(packageRoot(), attempts)) {
+  for (const path of candidates(addonRoot(), attempts)) {
     try {
       const addon = open(path);
       const codec = new AddonCodec(addon);

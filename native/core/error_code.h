@@ -53,16 +53,12 @@ enum class ErrorCode : uint8_t {
 
 /// `ERR_DWCP_...` as JavaScript sees it; an empty string for `kNone`.
 constexpr const char* name(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kNone:
-      return "";
-#define DWCP_NAME(name) \
-  case ErrorCode::name: \
-    return "ERR_DWCP_" #name;
-      DWCP_ERROR_CODES(DWCP_NAME)
+  constexpr const char* kNames[] = {"",
+#define DWCP_NAME(name) "ERR_DWCP_" #name,
+                                    DWCP_ERROR_CODES(DWCP_NAME)
 #undef DWCP_NAME
-  }
-  return "";
+  };
+  return kNames[static_cast<uint8_t>(code)];
 }
 
 /// Outcome of a core call. `message` has static storage.

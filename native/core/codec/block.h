@@ -22,17 +22,18 @@ class Block {
   }
   ~Block() { std::free(data_); }
 
-  /// A block of `size` bytes of unspecified content; empty when memory is short.
+  /// A block of `size` bytes, more than none, of unspecified content; not valid when memory is
+  /// short.
   static Block reserve(size_t size) {
     Block block;
-    block.data_ = static_cast<uint8_t*>(std::malloc(size == 0 ? 1 : size));
+    block.data_ = static_cast<uint8_t*>(std::malloc(size));
     block.size_ = block.data_ == nullptr ? 0 : size;
     return block;
   }
 
-  /// Gives back everything behind the first `size` bytes.
+  /// Gives back everything behind the first `size` bytes, which are more than none.
   void shrink(size_t size) {
-    void* smaller = std::realloc(data_, size == 0 ? 1 : size);
+    void* smaller = std::realloc(data_, size);
     if (smaller != nullptr) data_ = static_cast<uint8_t*>(smaller);
     size_ = size;
   }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
+#include <initializer_list>
 
 namespace dwcp::codec {
 namespace {
@@ -32,9 +33,9 @@ Status failure(size_t result) {
   }
 }
 
-/// The smallest window log that spans `size` bytes, within what decoders accept.
+/// The smallest window log that spans `size` bytes, more than none, within what decoders accept.
 int window_log_for(size_t size) {
-  const int bits = size <= 1 ? 0 : std::bit_width(size - 1);
+  const int bits = std::bit_width(size - 1);
   return std::clamp(bits, kMinWindowLog, kMaxWindowLog);
 }
 
@@ -43,20 +44,27 @@ bool overlap(std::span<const uint8_t> a, std::span<const uint8_t> b) {
   return before(a.data(), b.data() + b.size()) && before(b.data(), a.data() + a.size());
 }
 
+/// The first of some results that is an error, or a result that is none.
+size_t first_error(std::initializer_list<size_t> results) {
+  const auto* found = std::find_if(results.begin(), results.end(),
+                                   [](size_t result) { return ZSTD_isError(result); });
+  return found == results.end() ? 0 : *found;
+}
+
 size_t configure(ZSTD_CCtx* context, std::span<const uint8_t> source,
                  const CompressOptions& options) {
-  size_t result = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, options.level);
-  if (!options.prefix.empty()) {
-    const int window_log = window_log_for(options.prefix.size() + source.size());
-    if (ZSTD_isError(result)) return result;
-    result = ZSTD_CCtx_setParameter(context, ZSTD_c_enableLongDistanceMatching, ZSTD_ps_enable);
-    if (ZSTD_isError(result)) return result;
-    result = ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, window_log);
-    if (ZSTD_isError(result)) return result;
-    result = ZSTD_CCtx_refPrefix(context, options.prefix.data(), options.prefix.size());
-  }
-  if (ZSTD_isError(result)) return result;
-  return ZSTD_CCtx_setPledgedSrcSize(context, source.size());
+  const size_t result = first_error({
+      ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, options.level),
+      ZSTD_CCtx_setPledgedSrcSize(context, source.size()),
+  });
+  if (options.prefix.empty()) return result;
+  const int window_log = window_log_for(options.prefix.size() + source.size());
+  return first_error({
+      result,
+      ZSTD_CCtx_setParameter(context, ZSTD_c_enableLongDistanceMatching, ZSTD_ps_enable),
+      ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, window_log),
+      ZSTD_CCtx_refPrefix(context, options.prefix.data(), options.prefix.size()),
+  });
 }
 
 }  // namespace
@@ -112,8 +120,9 @@ Status decompress(ContextPool& pool, std::span<const uint8_t> frame,
   if (context.get() == nullptr) return kNoMemory;
   size_t result =
       ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, options.max_window_log);
-  if (!ZSTD_isError(result) && !options.prefix.empty()) {
-    result = ZSTD_DCtx_refPrefix(context.get(), options.prefix.data(), options.prefix.size());
+  if (!options.prefix.empty()) {
+    result = first_error(
+        {result, ZSTD_DCtx_refPrefix(context.get(), options.prefix.data(), options.prefix.size())});
   }
   if (ZSTD_isError(result)) return failure(result);
   result =
