@@ -5,6 +5,7 @@
 import type { Baseline } from '../compression/index.ts';
 import type { Dot, Version } from '../conflict/index.ts';
 import type { FrameCodec, FrameReader } from './frame-codec.ts';
+import { ByteBudget } from './byte-budget.ts';
 import { depthOf, dotName, placeOf, sameDot } from './key-record.ts';
 import type { Chain, KeyRecord } from './key-record.ts';
 import type { NamespaceStore } from './namespace-store.ts';
@@ -36,11 +37,14 @@ export interface FrameTarget {
 export class FrameSource {
   readonly #codec: FrameCodec;
   readonly #cache: ValueCache<SourcedFrame>;
+  readonly #encoding: ByteBudget;
   readonly #making = new Map<string, Promise<SourcedFrame>>();
   #encoded = 0;
   #reused = 0;
 
-  constructor(codec: FrameCodec, maxBytes: number) {
+  /** @param maxEncodingBytes values being encoded at once. */
+  constructor(codec: FrameCodec, maxBytes: number, maxEncodingBytes: number) {
+    this.#encoding = new ByteBudget(maxEncodingBytes);
     this.#codec = codec;
     this.#cache = new ValueCache(maxBytes);
   }
@@ -80,14 +84,17 @@ export class FrameSource {
       target.whole || contentBytes < DELTA_FROM_BYTES
         ? undefined
         : await this.#base(store, key, record, version, target);
-    return this.#made(store, dot, base?.dot, target.reader, async () => {
+    const make = async (): Promise<SourcedFrame> => {
       const value = (await store.reader.valueOf(key, record, version))!;
       const encoded = base
         ? await this.#codec.delta(base.value, value, target.reader)
         : await this.#codec.full(value, target.reader);
       const delta = base && this.#codec.inspect(encoded.frame).base !== undefined;
       return { frame: encoded.frame, base: delta ? base.dot : undefined, contentBytes };
-    });
+    };
+    return this.#made(store, dot, base?.dot, target.reader, () =>
+      this.#encoding.run(contentBytes, make),
+    );
   }
 
   /** The frame in the store, when the peer holds what it is against and can read it. */

@@ -20,6 +20,11 @@ export class KeyLock {
     return this.#waiting;
   }
 
+  /** Resolves when nothing runs or waits. */
+  async idle(): Promise<void> {
+    while (this.#tails.size > 0) await Promise.allSettled(this.#tails.values());
+  }
+
   /**
    * Runs `task` after every earlier task of `key` has settled.
    * @throws ERR_DWCP_LIMIT when too many tasks wait.

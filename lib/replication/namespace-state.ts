@@ -33,7 +33,7 @@ export interface StateOptions {
 /** Vector, clock and counters of one namespace. */
 export class NamespaceState implements StateSource<StateChange> {
   readonly #ns: number;
-  readonly #replica: ReplicaId;
+  #replica: ReplicaId;
   readonly #clock: HybridClock;
   #vector: VersionVector;
   #lastSeq: number;
@@ -56,6 +56,12 @@ export class NamespaceState implements StateSource<StateChange> {
   /** Dots whose effect is durable here. Read only. */
   get vector(): VersionVector {
     return this.#vector;
+  }
+
+  /** Goes on under another replica id, counting from 1. */
+  renew(replica: ReplicaId): void {
+    this.#replica = replica;
+    this.#lastSeq = this.#vector.max(replica);
   }
 
   /**

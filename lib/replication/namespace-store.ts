@@ -131,9 +131,9 @@ export class NamespaceStore {
     return policyFingerprint({ policy: this.config.policy, codec: this.config.codec });
   }
 
-  /** Writes running or waiting. */
-  get pendingWrites(): number {
-    return this.#lock.size;
+  /** Resolves when no write runs or waits. */
+  idle(): Promise<void> {
+    return this.#lock.idle();
   }
 
   /**

@@ -123,7 +123,11 @@ class NodeReplicator implements Replicator {
     this.#parts = {
       store,
       links,
-      frames: new FrameSource(store.parts.codec, limits.state.frameCacheBytes),
+      frames: new FrameSource(
+        store.parts.codec,
+        limits.state.frameCacheBytes,
+        2 * limits.state.maxInFlightBytes,
+      ),
       timings: new PutTimings(),
       clock,
       logger,

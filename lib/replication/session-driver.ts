@@ -97,12 +97,23 @@ export class SessionDriver {
   }
 
   #newSession(): Session {
-    const { store, links } = this.#parts;
+    const { store } = this.#parts;
     return new Session({
-      replica: store.replicaId,
+      replica: () => store.replicaId,
       maxInFlightBytes: store.parts.limits.maxInFlightBytes,
-      authorize: (verb, namespace) => links.authorize(this.link, verb, namespace),
+      authorize: (verb, namespace) => this.#authorize(verb, namespace),
     });
+  }
+
+  /** A hook that throws refuses. */
+  #authorize(verb: string, namespace: string): boolean {
+    const { links, logger } = this.#parts;
+    try {
+      return links.authorize(this.link, verb, namespace);
+    } catch (error) {
+      logger.error({ verb, namespace, error }, 'the authorize hook threw');
+      return false;
+    }
   }
 
   /** Begins a session on a new stream. */
@@ -305,6 +316,10 @@ export class SessionDriver {
       if (!timing) return;
       this.#counters.putToAckMs.record(this.#parts.clock.monotonic() - timing.startedMs);
       return;
+    }
+    if (event === 'spent') {
+      const replicaId = this.#parts.store.renew();
+      this.#parts.logger.error({ nodeId, replicaId }, 'this store is an older copy of itself');
     }
     if (event === 'nacked') this.#counters.nacksReceived++;
     if (event === 'refused') {

@@ -90,7 +90,8 @@ export type SessionOutput =
   | { readonly type: 'cover'; readonly ns: number; readonly vector: VersionVector }
   | {
       readonly type: 'event';
-      readonly event: 'nacked' | 'refused' | 'acked' | 'timeout';
+      /** `spent`: the peer has writes of this replica that this node does not. */
+      readonly event: 'nacked' | 'refused' | 'acked' | 'timeout' | 'spent';
       readonly ns: number;
       readonly key?: string | undefined;
       readonly dot?: Dot | undefined;
@@ -100,7 +101,7 @@ export type SessionOutput =
 /** Options of {@link Session}. */
 export interface SessionOptions {
   /** This node's replica. */
-  readonly replica: ReplicaId;
+  readonly replica: () => ReplicaId;
   readonly maxInFlightBytes: number;
   /** Whether the peer may `state.read` or `state.write` a namespace. */
   readonly authorize: (verb: 'state.read' | 'state.write', namespace: string) => boolean;
@@ -150,7 +151,7 @@ export class Session {
   has(ns: number, dot: Dot): boolean {
     const namespace = this.#namespaces.get(ns);
     if (!namespace) return false;
-    const third = dot.replica !== this.#options.replica && namespace.scan.state === 'done';
+    const third = dot.replica !== this.#options.replica() && namespace.scan.state === 'done';
     return third || namespace.known.contains(dot);
   }
 
@@ -250,6 +251,10 @@ export class Session {
       this.#event('refused', ns, { reason });
     }
     namespace.known.merge(record.vector);
+    const replica = this.#options.replica();
+    if (record.vector.max(replica) > this.#local.get(ns)!.vector().max(replica)) {
+      this.#event('spent', ns, {});
+    }
     if (namespace.open) this.#startScan(namespace);
   }
 
@@ -430,7 +435,7 @@ export class Session {
       this.#send({ type: 'covered', ns, vector: scan.snapshot });
     }
     if (scan.state !== 'done' || !namespace.idle || namespace.overflowed) return;
-    const { replica } = this.#options;
+    const replica = this.#options.replica();
     const last = this.#local.get(ns)!.vector().max(replica);
     if (last === 0 || known.base(replica) >= last) return;
     const vector = new VersionVector(new Map([[replica, [[1, last]]]]));

@@ -13,7 +13,7 @@ import { DwcpError } from '../errors.ts';
 import type { Limits, StateLimits } from '../limits.ts';
 import type { NativeBinding } from '../native/contract.ts';
 import type { Random } from '../random.ts';
-import type { BlobStore, OpenStorage, Storage } from '../storage/storage.ts';
+import type { BlobStore, OpenStorage, Storage, StorageOp } from '../storage/storage.ts';
 import { ByteWriter, readText } from './byte-writer.ts';
 import { FrameCodec } from './frame-codec.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -40,7 +40,8 @@ export interface StoreOptions {
 
 /** What the namespaces of a store share. */
 export interface StoreParts {
-  readonly replicaId: ReplicaId;
+  /** Minted with the store; changes only when {@link Store.renew} finds it spent. */
+  replicaId: ReplicaId;
   readonly region: string;
   readonly storage: Storage;
   readonly blobs: BlobStore;
@@ -131,6 +132,20 @@ export class Store {
     return namespace;
   }
 
+  /**
+   * Takes a new replica id. A peer that has seen writes of ours which are not here shows that this store
+   * is an older copy of itself: going on under the old id would give their names to other writes.
+   */
+  renew(): ReplicaId {
+    const { parts } = this;
+    const id = mintReplica(parts.random);
+    parts.replicaId = id;
+    for (const namespace of this.namespaces) namespace.state.renew(id);
+    // A failure stops the store and is reported by the first write that follows.
+    parts.commits.commit([metaOp(id)]).catch(() => undefined);
+    return id;
+  }
+
   /** Waits until every write under way is durable, stops the background work. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -138,6 +153,7 @@ export class Store {
   }
 
   async #close(): Promise<void> {
+    for (const namespace of this.namespaces) await namespace.idle();
     await this.#rebaser.close();
     await this.parts.commits.settled();
   }
@@ -180,10 +196,18 @@ async function replicaIdOf(storage: Storage, random: Random): Promise<ReplicaId>
     }
     return reader.take(8).toString('hex');
   }
-  const id = Buffer.from(random.bytes(8));
-  const value = Buffer.concat([Buffer.of(FORMAT_VERSION), id]);
-  await storage.batch([{ type: 'put', key: layout.meta(), value }]);
-  return id.toString('hex');
+  const id = mintReplica(random);
+  await storage.batch([metaOp(id)]);
+  return id;
+}
+
+function mintReplica(random: Random): ReplicaId {
+  return Buffer.from(random.bytes(8)).toString('hex');
+}
+
+function metaOp(id: ReplicaId): StorageOp {
+  const value = Buffer.concat([Buffer.of(FORMAT_VERSION), Buffer.from(id, 'hex')]);
+  return { type: 'put', key: layout.meta(), value };
 }
 
 async function readNamespaces(storage: Storage): Promise<Map<string, Known>> {
