@@ -130,6 +130,14 @@ export class ConnectionStream implements Stream {
     queueMicrotask(() => this.#tellClose());
   }
 
+  /** A handler of the user failed: the stream is reset with its error. */
+  fail(cause: unknown): void {
+    const code = isDwcpError(cause) ? cause.code : 'ERR_DWCP_REMOTE';
+    const text = cause instanceof Error ? cause.message : 'The handler failed';
+    const error = new DwcpError(code, text, { cause });
+    this.close(error, error);
+  }
+
   #refusal({ signal }: SendOptions): DwcpError | undefined {
     if (this.#closed) return this.#error ?? new DwcpError('ERR_DWCP_CLOSED', 'The stream ended');
     if (this.outbound.ended) return new DwcpError('ERR_DWCP_CLOSED', 'This side half-closed');
@@ -180,7 +188,7 @@ export class ConnectionStream implements Stream {
       settled = this.#messageHandler(message.bytes);
     } catch (error) {
       this.inbound.settle(message);
-      this.#handlerFailed(error);
+      this.fail(error);
       return;
     }
     if (settled === undefined) {
@@ -191,16 +199,9 @@ export class ConnectionStream implements Stream {
       () => this.inbound.settle(message),
       (error: unknown) => {
         this.inbound.settle(message);
-        this.#handlerFailed(error);
+        this.fail(error);
       },
     );
-  }
-
-  #handlerFailed(cause: unknown): void {
-    const code = isDwcpError(cause) ? cause.code : 'ERR_DWCP_REMOTE';
-    const text = cause instanceof Error ? cause.message : 'The message handler failed';
-    const error = new DwcpError(code, text, { cause });
-    this.close(error, error);
   }
 
   #tellEnd(): void {

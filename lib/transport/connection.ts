@@ -1,39 +1,35 @@
 /**
  * Streams over one `FramePipe`: the one implementation that runs over sockets and in simulations.
- * The connection owns the pipe. Control frames leave first, then data by class (send-scheduler.ts); at
- * most `pipeHighWaterBytes` are in the pipe, so an urgent frame overtakes what still waits here.
- * A peer's mistake ends its stream; one that breaks framing ends the link. The handshake (Hello) is
- * over before a connection begins.
+ * The connection owns the pipe; the handshake (Hello) is over before it begins. It dispatches what comes in
+ * (inbound.ts assembles and grants credit) and leaves what goes out to frame-sender.ts.
+ * A peer's mistake ends its stream; one that breaks framing ends the link.
  */
 import type { Clock } from '../clock.ts';
 import { DwcpError, type ErrorCode } from '../errors.ts';
 import { defaultLimits, type LinkLimits } from '../limits.ts';
 import { ConnectionStream, type StreamHost } from './connection-stream.ts';
-import { checkKindAndFlags, headerSizeBytes, payloadSizeBytes } from './envelope.ts';
+import { checkKindAndFlags } from './envelope.ts';
 import {
   type Frame,
   FrameFlag,
   FrameKind,
   type FramePipe,
-  type OutgoingFrame,
   type PipeStats,
   Priority,
 } from './frame-pipe.ts';
+import { FrameSender } from './frame-sender.ts';
 import { Inbound, type InboundContext } from './inbound.ts';
 import { InboundBudget } from './inbound-budget.ts';
-import { type OutMessage, Outbound, priorityOf } from './outbound.ts';
+import { Outbound, priorityOf } from './outbound.ts';
 import { PingProbe } from './ping-probe.ts';
-import { decodeReset, encodeReset } from './reset-codes.ts';
-import { SendScheduler } from './send-scheduler.ts';
+import { decodeReset } from './reset-codes.ts';
 import type { Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 
 /** Credit of a new stream unless the peer announces another: part of the wire format. */
 const wireInitialCreditBytes = 256 * 1024;
-/** Control frames that may wait; a peer that provokes more without reading is cut off. */
-const maxControlFrames = 65_536;
-/** With less room than this in the pipe, a data frame waits rather than being cut small. */
-const minRoomBytes = 4096;
+/** Credit a stream may have at most: the wire has 32 bits, and adding must not overflow them. */
+const maxCreditBytes = 0x7fffffff;
 
 /** Options of {@link Connection}. */
 export interface ConnectionOptions {
@@ -79,18 +75,13 @@ export class Connection implements StreamHost {
   readonly pipe: FramePipe;
   readonly #options: ConnectionOptions;
   readonly #clock: Clock;
-  readonly #scheduler = new SendScheduler();
+  readonly #sender: FrameSender;
   readonly #budget: InboundBudget;
   readonly #inboundContext: InboundContext;
   readonly #streams: StreamTable;
   readonly #probe = new PingProbe();
   readonly #violations: Partial<Record<ErrorCode, number>> = {};
-  #control: OutgoingFrame[] = [];
-  #handed: OutMessage[] = [];
   #peerCreditBytes = wireInitialCreditBytes;
-  #sendQueueBytes = 0;
-  #pumpDue = false;
-  #writable = true;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #goawaySent = false;
   #goawayReceived = false;
@@ -113,13 +104,16 @@ export class Connection implements StreamHost {
     };
     this.#streams = new StreamTable(options.role, this.limits.maxStreams);
     this.#lastHeardMs = this.#clock.monotonic();
+    this.#sender = new FrameSender({
+      pipe: this.pipe,
+      limits: this.limits,
+      onFinished: (id) => this.#streams.get(id)?.closeIfDone(),
+      onFlood: (error) => this.destroy(error),
+    });
     this.#greet();
     this.pipe.start({
       onFrames: (frames) => this.#onFrames(frames),
-      onWritable: () => {
-        this.#writable = true;
-        this.#pump();
-      },
+      onWritable: () => this.#sender.writable(),
       onClose: (error) => this.#onPipeClosed(error),
     });
   }
@@ -141,7 +135,7 @@ export class Connection implements StreamHost {
 
   /** Unsent bytes of all streams. */
   get sendQueueBytes(): number {
-    return this.#sendQueueBytes;
+    return this.#sender.queueBytes;
   }
 
   /** True once either side said goaway: nothing new can be opened. */
@@ -164,14 +158,14 @@ export class Connection implements StreamHost {
   ping(): void {
     if (this.#state !== 'open') return;
     const payload = this.#probe.next(this.#clock.monotonic());
-    if (payload) this.#sendControl(FrameKind.ping, 0, 0, payload);
+    if (payload) this.#sender.control(FrameKind.ping, payload);
   }
 
   /** Announces that nothing new will be opened. The link closes when both sides have no streams. */
   goaway(): void {
     if (this.#goawaySent || this.#state !== 'open') return;
     this.#goawaySent = true;
-    this.#sendControl(FrameKind.goaway, 0, 0, Buffer.alloc(0));
+    this.#sender.control(FrameKind.goaway, Buffer.alloc(0));
     this.#closeIfDrained();
   }
 
@@ -205,7 +199,7 @@ export class Connection implements StreamHost {
       streams: this.#streams.size,
       streamsOpened: this.#streams.opened,
       streamsAccepted: this.#streams.accepted,
-      sendQueueBytes: this.#sendQueueBytes,
+      sendQueueBytes: this.sendQueueBytes,
       inboundBytes: this.#budget.bytes,
       strayFrames: this.#strayFrames,
       violations: { ...this.#violations },
@@ -213,27 +207,23 @@ export class Connection implements StreamHost {
   }
 
   queued(outbound: Outbound, sizeBytes: number): void {
-    this.#sendQueueBytes += sizeBytes;
-    this.#scheduler.add(outbound);
-    this.#schedulePump();
+    this.#sender.queued(outbound, sizeBytes);
   }
 
   unqueued(sizeBytes: number): void {
-    this.#sendQueueBytes -= sizeBytes;
+    this.#sender.unqueued(sizeBytes);
   }
 
   closed(stream: ConnectionStream, reset: DwcpError | undefined): void {
     this.#streams.remove(stream.id);
-    if (reset && stream.outbound.opened && this.#state === 'open') {
-      this.#sendReset(stream.id, stream.channel, reset);
-    }
+    if (reset && stream.outbound.opened) this.#sender.reset(stream.id, stream.channel, reset);
     this.#closeIfDrained();
   }
 
   /** Announces an unusual initial credit, and takes a first measure of the round trip. */
   #greet(): void {
     const creditBytes = this.limits.initialCreditBytes;
-    if (creditBytes !== wireInitialCreditBytes) this.#sendCredit(0, 0, creditBytes);
+    if (creditBytes !== wireInitialCreditBytes) this.#sender.credit(0, 0, creditBytes);
     this.ping();
   }
 
@@ -241,7 +231,7 @@ export class Connection implements StreamHost {
     const toleratedBytes = Math.max(this.limits.initialCreditBytes, wireInitialCreditBytes);
     const outbound = new Outbound(id, channel, this.#peerCreditBytes, opened);
     const inbound = new Inbound(this.#inboundContext, toleratedBytes, (bytes) =>
-      this.#sendCredit(id, channel, bytes),
+      this.#sender.credit(id, channel, bytes),
     );
     const stream = new ConnectionStream(this, outbound, inbound, priority);
     this.#streams.add(stream);
@@ -274,7 +264,7 @@ export class Connection implements StreamHost {
         return this.#onReset(frame);
       case FrameKind.ping:
         checkLink(frame, 8);
-        return this.#sendControl(FrameKind.pong, 0, 0, Buffer.from(frame.payload));
+        return this.#sender.control(FrameKind.pong, Buffer.from(frame.payload));
       case FrameKind.pong:
         checkLink(frame, 8);
         if (!this.#probe.answered(asBuffer(frame.payload), this.#lastHeardMs)) this.#strayFrames++;
@@ -319,12 +309,16 @@ export class Connection implements StreamHost {
     if (refusal) {
       this.#count(refusal);
       this.#streams.saw(frame.stream);
-      this.#sendReset(frame.stream, frame.channel, refusal);
+      this.#sender.reset(frame.stream, frame.channel, refusal);
       return undefined;
     }
     const stream = this.#add(frame.stream, frame.channel, priorityOf(frame.flags), true);
-    this.#options.onStream(stream);
-    return stream;
+    try {
+      this.#options.onStream(stream);
+    } catch (cause) {
+      stream.fail(cause);
+    }
+    return stream.closed ? undefined : stream;
   }
 
   #onUnknownStream(frame: Frame): void {
@@ -334,13 +328,14 @@ export class Connection implements StreamHost {
     const error = protocol('The stream was never opened');
     this.#count(error);
     this.#streams.saw(frame.stream);
-    this.#sendReset(frame.stream, frame.channel, error);
+    this.#sender.reset(frame.stream, frame.channel, error);
   }
 
   #onCredit({ stream: id, payload }: Frame): void {
     if (payload.length !== 4) throw corrupt('A credit frame has 4 bytes');
     const bytes = asBuffer(payload).readUInt32LE(0);
     if (id === 0) {
+      if (bytes > maxCreditBytes) throw corrupt('Initial credit above 2 GiB');
       const changeBytes = bytes - this.#peerCreditBytes;
       this.#peerCreditBytes = bytes;
       for (const stream of this.#streams.all()) this.#addCredit(stream, changeBytes);
@@ -353,12 +348,11 @@ export class Connection implements StreamHost {
 
   #addCredit(stream: ConnectionStream, bytes: number): void {
     stream.outbound.creditBytes += bytes;
-    if (stream.outbound.creditBytes > 0x7fffffff) {
+    if (stream.outbound.creditBytes > maxCreditBytes) {
       this.#violate(stream, protocol('Credit above 2 GiB'));
       return;
     }
-    this.#scheduler.add(stream.outbound);
-    this.#schedulePump();
+    this.#sender.ready(stream.outbound);
   }
 
   #onReset({ stream: id, payload }: Frame): void {
@@ -381,89 +375,15 @@ export class Connection implements StreamHost {
     this.#violations[error.code] = (this.#violations[error.code] ?? 0) + 1;
   }
 
-  #sendReset(stream: number, channel: number, error: DwcpError): void {
-    this.#sendControl(FrameKind.reset, stream, channel, encodeReset(error.code, error.message));
-  }
-
-  #sendCredit(stream: number, channel: number, bytes: number): void {
-    const payload = Buffer.allocUnsafe(4);
-    payload.writeUInt32LE(bytes, 0);
-    this.#sendControl(FrameKind.credit, stream, channel, payload);
-  }
-
-  #sendControl(kind: FrameKind, stream: number, channel: number, payload: Buffer): void {
-    if (this.#state !== 'open') return;
-    if (this.#control.length >= maxControlFrames) {
-      this.destroy(new DwcpError('ERR_DWCP_LIMIT', 'The peer provokes answers and reads none'));
-      return;
-    }
-    this.#control.push({ kind, flags: 0, channel, stream, payload: [payload] });
-    this.#schedulePump();
-  }
-
-  /** One pump per tick: what the tick queued leaves in one batch. */
-  #schedulePump(): void {
-    if (this.#pumpDue) return;
-    this.#pumpDue = true;
-    process.nextTick(() => {
-      this.#pumpDue = false;
-      this.#pump();
-    });
-  }
-
-  #pump(): void {
-    while (this.#writable && this.#state === 'open') {
-      const roomBytes = this.limits.pipeHighWaterBytes - this.pipe.stats().bufferedBytes;
-      const frames = this.#fill(roomBytes);
-      if (frames.length === 0) return;
-      this.#hand(frames);
-    }
-  }
-
-  #hand(frames: readonly OutgoingFrame[]): void {
-    try {
-      this.#writable = this.pipe.send(frames);
-      for (const message of this.#handed.splice(0)) message.onHanded();
-    } catch (cause) {
-      // The pipe is closing and says so with onClose in a moment.
-      this.#writable = false;
-      const down = new DwcpError('ERR_DWCP_LINK_DOWN', 'The link closed', { cause });
-      for (const message of this.#handed.splice(0)) message.onFailed(down);
-    }
-  }
-
-  /** A batch of about `roomBytes`, control frames first. */
-  #fill(roomBytes: number): OutgoingFrame[] {
-    const frames = this.#control;
-    this.#control = [];
-    // A writable pipe takes at least one small frame, or nobody would wake us.
-    let leftBytes = Math.max(roomBytes, minRoomBytes);
-    for (const frame of frames) leftBytes -= headerSizeBytes + payloadSizeBytes(frame);
-    while (leftBytes >= minRoomBytes) {
-      const maxBytes = Math.min(this.limits.maxFramePayloadBytes, leftBytes - headerSizeBytes);
-      const frame = this.#scheduler.next(maxBytes, this.#onHanded);
-      if (!frame) break;
-      frames.push(frame);
-      const sizeBytes = payloadSizeBytes(frame);
-      this.#sendQueueBytes -= sizeBytes;
-      leftBytes -= headerSizeBytes + sizeBytes;
-    }
-    return frames;
-  }
-
-  readonly #onHanded = (message: OutMessage, outbound: Outbound): void => {
-    this.#handed.push(message);
-    if (message.fin) this.#streams.get(outbound.stream)?.closeIfDone();
-  };
-
   #closeIfDrained(): void {
     if (!this.#goawaySent || !this.#goawayReceived || this.#streams.size > 0) return;
     if (this.#state !== 'open') return;
     // The last frames were queued in this tick and leave with the pump before the close.
     process.nextTick(() => {
-      this.#pump();
+      this.#sender.pump();
       if (this.#state !== 'open') return;
       this.#state = 'closing';
+      this.#sender.stop();
       this.pipe.close();
     });
   }
@@ -471,7 +391,7 @@ export class Connection implements StreamHost {
   #onPipeClosed(error: DwcpError | undefined): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#control = [];
+    this.#sender.stop();
     const down = new DwcpError('ERR_DWCP_LINK_DOWN', error?.message, { cause: error });
     for (const stream of this.#streams.all()) stream.close(down, undefined);
     queueMicrotask(() => {
