@@ -1,0 +1,317 @@
+/**
+ * `createNode`: puts the rooms together and owns their lifetime. Composition only: opens in dependency
+ * order, closes in the reverse, and gives back whatever was opened when a later step fails.
+ */
+import { EventEmitter } from 'node:events';
+import { codecsOf, digestKindsOf } from '../compression/index.ts';
+import { DwcpError } from '../errors.ts';
+import { HealthMonitor } from '../health/index.ts';
+import { createLinks, type Hello, type Link, type Links } from '../links/index.ts';
+import { Membership, seeds } from '../membership/index.ts';
+import { nativeStatus } from '../native/load.ts';
+import {
+  createReplicator,
+  type Keyspace,
+  type KeyspaceOptions,
+  type Replicator,
+} from '../replication/index.ts';
+import { createRpc, type Rpc } from '../rpc/index.ts';
+import { openStorage, type OpenStorage } from '../storage/index.ts';
+import type { Address } from '../transport/frame-pipe.ts';
+import { resolveNodeOptions, type NodeOptions, type ResolvedNodeOptions } from './options.ts';
+import { budgetRows, peerRows, regionRows, type NodeStatus } from './status.ts';
+import { chooseTransport, type ChosenTransport } from './transport-choice.ts';
+
+/** A peer in an event. */
+export interface PeerEvent {
+  readonly nodeId: string;
+  readonly region: string;
+}
+
+/** Events of {@link DwcpNode}. */
+export interface NodeEvents {
+  /** A link to the peer stands. */
+  peerUp: [peer: PeerEvent];
+  /** The link is gone; it is dialled again. */
+  peerDown: [peer: PeerEvent & { readonly error: DwcpError | undefined }];
+  /** The peer went silent; calls avoid it. */
+  peerSuspect: [peer: PeerEvent];
+  /** A suspect peer was heard again. */
+  peerAlive: [peer: PeerEvent];
+  /** A dial failed or a handshake was refused. */
+  linkRefused: [event: { readonly address: string; readonly error: DwcpError }];
+}
+
+/** One node of the fabric. */
+export class DwcpNode extends EventEmitter<NodeEvents> implements AsyncDisposable {
+  readonly nodeId: string;
+  readonly region: string;
+  /** Where others reach this node; undefined when it only dials. */
+  readonly address: Address | undefined;
+  /** As {@link Rpc.handle}. */
+  readonly handle: Rpc['handle'];
+  /** As {@link Rpc.call}. */
+  readonly call: Rpc['call'];
+  readonly #parts: NodeParts;
+  readonly #startedMs: number;
+  readonly #closed = new AbortController();
+  #closing: Promise<void> | undefined;
+
+  /** Use {@link createNode}. */
+  constructor(parts: NodeParts) {
+    super();
+    const { options, links, health, rpc } = parts;
+    this.nodeId = options.nodeId;
+    this.region = options.region;
+    this.address = parts.address;
+    this.handle = rpc.handle.bind(rpc) as Rpc['handle'];
+    this.call = rpc.call.bind(rpc) as Rpc['call'];
+    this.#parts = parts;
+    this.#startedMs = options.clock.monotonic();
+    links.on('up', (link) => this.emit('peerUp', peerOf(link)));
+    links.on('down', (link, error) => this.emit('peerDown', { ...peerOf(link), error }));
+    links.on('refused', (address, error) => this.emit('linkRefused', { address, error }));
+    health.on('suspect', ({ nodeId, region }) => this.emit('peerSuspect', { nodeId, region }));
+    health.on('alive', ({ nodeId, region }) => this.emit('peerAlive', { nodeId, region }));
+  }
+
+  /**
+   * A namespace of keys, the same object for the same name.
+   * @throws ERR_DWCP_POLICY when it was created with another policy or codec; ERR_DWCP_INVALID_ARG
+   * @example
+   * const prices = node.keyspace('prices', { policy: 'lww', codec: 'json' });
+   * await prices.put('eur', { usd: 1.08 });
+   */
+  keyspace<const O extends KeyspaceOptions>(
+    name: string,
+    options: O,
+  ): Keyspace<O['policy'], O['codec']> {
+    return this.#parts.replicator.keyspace(name, options) as Keyspace<O['policy'], O['codec']>;
+  }
+
+  /** Node ids that serve `service` now, this node included. */
+  serving(service: string): readonly string[] {
+    return this.#parts.rpc.serving(service);
+  }
+
+  /**
+   * Resolves when links to at least `count` peers stand.
+   * @throws the signal's reason, or ERR_DWCP_CLOSED
+   */
+  async linked(count: number, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const { links } = this.#parts;
+    const signal = AbortSignal.any([
+      this.#closed.signal,
+      ...(options.signal ? [options.signal] : []),
+    ]);
+    while (links.all().length < count) {
+      signal.throwIfAborted();
+      await nextUp(links, signal);
+    }
+  }
+
+  /** Everything worth knowing, as one plain object. */
+  status(): NodeStatus {
+    const { options, links, health, membership, replicator, rpc, open, transport } = this.#parts;
+    const replication = replicator.stats();
+    const calls = rpc.stats();
+    const { peers: _peers, ...own } = health.snapshot();
+    const verdict = (nodeId: string): 'alive' | 'suspect' | 'dead' =>
+      health.status(nodeId)?.verdict ?? 'alive';
+    const peers = peerRows(membership.members(), links.all(), verdict);
+    return {
+      nodeId: this.nodeId,
+      region: this.region,
+      cluster: options.cluster,
+      address: this.address,
+      uptimeMs: options.clock.monotonic() - this.#startedMs,
+      replicaId: replicator.replicaId,
+      native: nativeStatus(),
+      transport: { tier: transport.own.tier, reason: transport.reason },
+      storage: {
+        kind: open.storage.kind,
+        persistent: open.storage.persistent,
+        reason: open.reason,
+      },
+      peers,
+      regions: regionRows(this.region, peers),
+      replication,
+      calls,
+      health: own,
+      budgets: budgetRows(options.limits, links.all(), replication, calls),
+    };
+  }
+
+  /** Drains calls, says goodbye, flushes and closes everything it opened. Idempotent. */
+  close(): Promise<void> {
+    this.#closed.abort(new DwcpError('ERR_DWCP_CLOSED'));
+    this.#closing ??= closeParts(this.#parts);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** What {@link createNode} puts together. */
+interface NodeParts {
+  readonly options: ResolvedNodeOptions;
+  readonly open: OpenStorage;
+  readonly transport: ChosenTransport;
+  readonly links: Links;
+  readonly health: HealthMonitor;
+  readonly membership: Membership;
+  readonly replicator: Replicator;
+  readonly rpc: Rpc;
+  readonly address: Address | undefined;
+}
+
+/**
+ * Opens a node: storage, links, membership, replication and calls. Resolves when it listens; links to
+ * seeds form in the background ({@link DwcpNode.linked} waits for them).
+ * @throws ERR_DWCP_INVALID_ARG, ERR_DWCP_STORAGE_UNAVAILABLE, ERR_DWCP_STORAGE_CORRUPT, ERR_DWCP_CONNECT
+ *   (cannot listen), ERR_DWCP_PLAINTEXT_REFUSED, ERR_DWCP_IDENTITY
+ * @example
+ * const node = await createNode({ region: 'eu', seeds: ['10.0.0.5:7000'], storage: { path: './state' } });
+ */
+export async function createNode(input: NodeOptions): Promise<DwcpNode> {
+  const options = resolveNodeOptions(input);
+  const opened: (() => unknown)[] = [];
+  try {
+    return new DwcpNode(await openParts(options, opened));
+  } catch (error) {
+    for (const close of opened.toReversed()) await close();
+    throw error;
+  }
+}
+
+async function openParts(
+  options: ResolvedNodeOptions,
+  opened: (() => unknown)[],
+): Promise<NodeParts> {
+  const { clock, random, limits, logger, nodeId, region, cluster } = options;
+  const transport = chooseTransport(options);
+  const open = await openStore(options);
+  opened.push(() => open.close());
+  const incarnation = clock.now();
+  let address = options.advertise;
+  const self = (): Hello => helloOf(options, incarnation, address);
+  const links = createLinks({
+    self,
+    transport: transport.own,
+    clock,
+    random,
+    limits: limits.link,
+    authorize: options.authorize,
+    requireSecure: options.identity !== undefined,
+    logger,
+  });
+  opened.push(() => links.close());
+  const health = new HealthMonitor({ source: links, clock });
+  opened.push(() => health.close());
+  const replicator = await createReplicator({
+    links,
+    open,
+    clock,
+    random,
+    limits,
+    region,
+    nodeId,
+    logger,
+  });
+  opened.push(() => replicator.close());
+  const rpc = createRpc({
+    links,
+    clock,
+    random,
+    self: { nodeId, region },
+    limits: limits.call,
+    health: { state: (id) => health.status(id)?.verdict ?? 'alive' },
+    logger,
+  });
+  opened.push(() => rpc.close());
+  if (options.listen !== undefined) {
+    const bound = await links.listen(options.listen);
+    address ??= bound;
+  }
+  const membership = new Membership({
+    links,
+    self: { nodeId, incarnation, region, address },
+    clock,
+    random,
+    discovery: seeds(options.seeds),
+    logger,
+  });
+  logger.info({ nodeId, region, cluster, address }, 'node is up');
+  return { options, open, transport, links, health, membership, replicator, rpc, address };
+}
+
+async function openStore({ storage }: ResolvedNodeOptions): Promise<OpenStorage> {
+  if (storage === undefined) return openStorage();
+  return 'path' in storage ? openStorage({ path: storage.path }) : storage;
+}
+
+function helloOf(
+  { cluster, nodeId, region, limits }: ResolvedNodeOptions,
+  incarnation: number,
+  advertise: Address | undefined,
+): Hello {
+  return {
+    wireMin: 1,
+    wireMax: 1,
+    cluster,
+    nodeId,
+    incarnation,
+    region,
+    advertise,
+    codecs: codecsOf().decode,
+    digests: digestKindsOf(),
+    maxMessageBytes: limits.link.maxMessageBytes,
+    policies: {},
+  };
+}
+
+/** Last opened, first closed; a failure of one does not keep the others open. */
+async function closeParts(parts: NodeParts): Promise<void> {
+  const { rpc, membership, replicator, links, health, open, options } = parts;
+  const steps: (() => unknown)[] = [
+    () => rpc.close(),
+    () => membership.leave(),
+    () => membership.close(),
+    () => replicator.close(),
+    () => links.close(),
+    () => health.close(),
+    () => open.close(),
+  ];
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      options.logger.warn({ err: error }, 'closing a part of the node failed');
+    }
+  }
+}
+
+function peerOf({ peer: { nodeId, region } }: Link): PeerEvent {
+  return { nodeId, region };
+}
+
+function nextUp(links: Links, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      links.off('up', onUp);
+      signal.removeEventListener('abort', onAbort);
+    };
+    const onUp = (): void => {
+      stop();
+      resolve();
+    };
+    const onAbort = (): void => {
+      stop();
+      reject(signal.reason);
+    };
+    links.once('up', onUp);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
