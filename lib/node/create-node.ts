@@ -4,6 +4,7 @@
  */
 import { EventEmitter } from 'node:events';
 import { codecsOf, digestKindsOf } from '../compression/index.ts';
+import type { PolicyName } from '../conflict/index.ts';
 import { DwcpError } from '../errors.ts';
 import { HealthMonitor } from '../health/index.ts';
 import { createLinks, type Hello, type Link, type Links } from '../links/index.ts';
@@ -14,6 +15,7 @@ import {
   type Keyspace,
   type KeyspaceOptions,
   type Replicator,
+  type ValueCodecName,
 } from '../replication/index.ts';
 import { createRpc, type Rpc } from '../rpc/index.ts';
 import { openStorage, type OpenStorage } from '../storage/index.ts';
@@ -82,11 +84,11 @@ export class DwcpNode extends EventEmitter<NodeEvents> implements AsyncDisposabl
    * const prices = node.keyspace('prices', { policy: 'lww', codec: 'json' });
    * await prices.put('eur', { usd: 1.08 });
    */
-  keyspace<const O extends KeyspaceOptions>(
+  keyspace<P extends PolicyName = 'lww', C extends ValueCodecName = 'bytes'>(
     name: string,
-    options: O,
-  ): Keyspace<O['policy'], O['codec']> {
-    return this.#parts.replicator.keyspace(name, options) as Keyspace<O['policy'], O['codec']>;
+    options?: KeyspaceOptions<P, C>,
+  ): Keyspace<P, C> {
+    return this.#parts.replicator.keyspace(name, options);
   }
 
   /** Node ids that serve `service` now, this node included. */
@@ -196,7 +198,11 @@ async function openParts(
   opened.push(() => open.close());
   const incarnation = clock.now();
   let address = options.advertise;
-  const self = (): Hello => helloOf(options, incarnation, address);
+  let replicator: Replicator | undefined;
+  const self = (): Hello => ({
+    ...helloOf(options, incarnation, address),
+    policies: replicator?.policies() ?? {},
+  });
   const links = createLinks({
     self,
     transport: transport.own,
@@ -210,7 +216,7 @@ async function openParts(
   opened.push(() => links.close());
   const health = new HealthMonitor({ source: links, clock });
   opened.push(() => health.close());
-  const replicator = await createReplicator({
+  replicator = await createReplicator({
     links,
     open,
     clock,
@@ -220,7 +226,7 @@ async function openParts(
     nodeId,
     logger,
   });
-  opened.push(() => replicator.close());
+  opened.push(() => replicator?.close());
   const rpc = createRpc({
     links,
     clock,
@@ -256,7 +262,7 @@ function helloOf(
   { cluster, nodeId, region, limits }: ResolvedNodeOptions,
   incarnation: number,
   advertise: Address | undefined,
-): Hello {
+): Omit<Hello, 'policies'> {
   return {
     wireMin: 1,
     wireMax: 1,
@@ -268,7 +274,6 @@ function helloOf(
     codecs: codecsOf().decode,
     digests: digestKindsOf(),
     maxMessageBytes: limits.link.maxMessageBytes,
-    policies: {},
   };
 }
 

@@ -125,6 +125,28 @@ export function budgetRows(
       limit: limits.call.maxHandlersInFlight,
       used: calls.handling,
     },
-    ...replication.budgets,
+    {
+      name: 'state.baseCacheBytes',
+      limit: limits.state.baseCacheBytes,
+      used: replication.baseCache.sizeBytes,
+    },
+    {
+      name: 'state.frameCacheBytes',
+      limit: limits.state.frameCacheBytes,
+      used: replication.frameCache.sizeBytes,
+    },
+    {
+      name: 'state.maxInFlightBytes',
+      limit: limits.state.maxInFlightBytes,
+      used: Math.max(0, ...replication.peers.map(({ session }) => session?.inFlightBytes ?? 0)),
+    },
+    {
+      name: 'state.maxAuditRecords',
+      limit: limits.state.maxAuditRecords,
+      used: Math.max(
+        0,
+        ...Object.values(replication.namespaces).map(({ auditRecords }) => auditRecords),
+      ),
+    },
   ];
 }
