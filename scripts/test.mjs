@@ -1,8 +1,7 @@
 // `npm test`: sets up what is missing, builds, runs every test, prints `N passed, N failed` last.
 // Arguments are AVA's: `npm test -- dist/test/unit/frame.test.js` runs that file alone.
 import { spawn, spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { runtimes } from './runtimes.mjs';
@@ -13,8 +12,7 @@ const only = process.argv.slice(2);
 
 /** Runs AVA in TAP form; prints failures whole and passes as a running count. */
 async function runAva(env) {
-  const manifest = createRequire(import.meta.url).resolve('ava/package.json');
-  const entry = join(dirname(manifest), 'entrypoints', 'cli.mjs');
+  const entry = join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs');
   const child = spawn(process.execPath, [entry, '--tap', ...only], {
     cwd: root,
     env,

@@ -9,9 +9,8 @@ import test from 'ava';
 import { nativeStatus } from '../../lib/index.ts';
 import { testNodes } from '../seam/test-nodes.ts';
 
-const nodes = [process.execPath, ...(process.env['DWCP_TEST_NODES'] ?? '').split(':')].filter(
-  Boolean,
-);
+const [own, , lts, current] = testNodes();
+const nodes = [own, lts, current].filter((path) => path !== undefined);
 const child = fileURLToPath(new URL('fixtures/node-worker.js', import.meta.url));
 const maxGrowthBytes = 48 * 2 ** 20;
 
