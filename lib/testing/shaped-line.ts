@@ -8,7 +8,9 @@ import type { Random } from '../random.ts';
 import { type DirectionProfile, isHeld } from './link-profile.ts';
 
 /** Bytes under way at once, whatever the delay; a line without a rate must be bounded too. */
-const maxFlyingBytes = 64 * 1024 * 1024;
+const maxFlyingBytes = 32 * 1024 * 1024;
+/** Most bytes that arrive in one call, so that a receiver can stop the line in time. */
+const arrivalBytes = 256 * 1024;
 const defaultQueueBytes = 256 * 1024;
 
 interface Waiting<T> {
@@ -150,13 +152,18 @@ export class ShapedLine<T> {
   }
 
   #arrive(now: number): void {
-    if (this.#stopped) return;
-    let due = 0;
-    while (due < this.#flying.length && this.#flying[due]!.dueMs <= now) due++;
-    if (due === 0) return;
-    const arrived = this.#flying.splice(0, due);
-    for (const parcel of arrived) this.#flyingBytes -= parcel.sizeBytes;
-    this.#stopped = !this.#options.onArrival(arrived.map((parcel) => parcel.item));
+    while (!this.#stopped) {
+      let due = 0;
+      let dueBytes = 0;
+      while (due < this.#flying.length && this.#flying[due]!.dueMs <= now) {
+        if (dueBytes >= arrivalBytes) break;
+        dueBytes += this.#flying[due++]!.sizeBytes;
+      }
+      if (due === 0) return;
+      const arrived = this.#flying.splice(0, due);
+      this.#flyingBytes -= dueBytes;
+      this.#stopped = !this.#options.onArrival(arrived.map((parcel) => parcel.item));
+    }
   }
 
   #arm(): void {
