@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CodecBinding } from '../native/contract.ts';
 import { ChunkIndex } from './chunk-index.ts';
-import { computeDigest, computeDigestAsync } from './digest.ts';
+import { computeDigest, computeDigestAsync, digestKinds, digestName } from './digest.ts';
 import { inputBuffer } from './payload.ts';
 import { bindingOf } from './tier.ts';
 import type { Digest, DigestKind } from './types.ts';
@@ -35,6 +35,12 @@ export class Baseline {
     const baseline = new Baseline(inputBuffer('bytes', bytes));
     if (known) baseline.#digests.set(known.kind, known);
     return baseline;
+  }
+
+  /** The content digest by name, of the best kind of the loaded tier; computed on first use. */
+  get id(): string {
+    const binding = bindingOf(undefined);
+    return digestName(this.digest(digestKinds(binding)[0]!, binding));
   }
 
   /** Size of the value, bytes. */

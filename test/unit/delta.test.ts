@@ -118,6 +118,12 @@ test('incident silent-garbage: a frame forged to another base fails its content 
   t.is(await codeOf(() => patch(Baseline.of(other), moved)), 'ERR_DWCP_FRAME_CHECKSUM');
 });
 
+test('a baseline is named by its content', (t) => {
+  t.is(Baseline.of(v1).id, Baseline.of(Buffer.from(v1)).id);
+  t.not(Baseline.of(v1).id, Baseline.of(v2).id);
+  t.regex(Baseline.of(v1).id, /^(?:x3|s2)-[0-9a-f]{32}$/);
+});
+
 test('a digest that is known is not computed again', async (t) => {
   const known = { kind: digestKind, bytes: Buffer.alloc(16, 9) };
   t.is(Baseline.of(v1, known).digest(digestKind), known);
