@@ -55,12 +55,15 @@ function readNative() {
   const folder = join(reports, 'native');
   const summary = join(folder, 'summary.json');
   mkdirSync(folder, { recursive: true });
-  const reported = run('gcovr', [
-    ...['--root', root, '--filter', 'native/(core|binding)/'],
-    ...['--exclude-throw-branches', '--exclude-unreachable-branches'],
-    ...['--json-summary', summary, '--html-details', join(folder, 'index.html')],
-    buildFolder,
-  ]);
+  const reported = run(
+    'gcovr',
+    [
+      ['--root', root, '--filter', 'native/(core|binding)/'],
+      ['--exclude-throw-branches', '--exclude-unreachable-branches'],
+      ['--json-summary', summary, '--html-details', join(folder, 'index.html')],
+      buildFolder,
+    ].flat(),
+  );
   if (!reported) return undefined;
   const { line_percent: statements, branch_percent: branches } = JSON.parse(
     readFileSync(summary, 'utf8'),

@@ -41,14 +41,14 @@ function runSeam(name, { runtime, env }) {
 }
 
 function sanitize(name) {
-  const steps = [
-    ['configure', () => run('cmake', ['--preset', name])],
-    ['build', () => run('cmake', ['--build', '--preset', name, '--parallel', '2'])],
-    ['unit tests', () => run('ctest', ['--preset', name])],
-  ];
   const seam = sanitizers[name];
-  if (seam) steps.push(['seam', () => runSeam(name, seam)]);
-  for (const [step, execute] of steps) {
+  const steps = {
+    configure: () => run('cmake', ['--preset', name]),
+    build: () => run('cmake', ['--build', '--preset', name, '--parallel', '2']),
+    'unit tests': () => run('ctest', ['--preset', name]),
+    ...(seam && { seam: () => runSeam(name, seam) }),
+  };
+  for (const [step, execute] of Object.entries(steps)) {
     const passed = execute();
     console.log(`${name}: ${step} ${passed ? 'ok' : 'FAILED'}`);
     if (!passed) return false;

@@ -44,13 +44,14 @@ function installSystemPackages(groups) {
   console.log(`system packages: ${done ? 'installed' : 'FAILED; going on without them'}`);
 }
 
+const readLock = (path) => JSON.parse(readFileSync(path, 'utf8')).packages;
+
 /** True when node_modules holds what the lockfile names. */
 function modulesAreCurrent() {
   const installed = join(root, 'node_modules', '.package-lock.json');
   if (!existsSync(installed)) return false;
-  const read = (path) => JSON.parse(readFileSync(path, 'utf8')).packages;
-  const here = read(installed);
-  return Object.entries(read(join(root, 'package-lock.json'))).every(
+  const here = readLock(installed);
+  return Object.entries(readLock(join(root, 'package-lock.json'))).every(
     ([path, entry]) => path === '' || entry.optional || here[path]?.version === entry.version,
   );
 }

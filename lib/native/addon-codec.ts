@@ -37,11 +37,12 @@ export interface AddonExports {
 /** The contract number this TypeScript was written for. */
 export const ADDON_CONTRACT = 1;
 
+const isErrorCode = (code: unknown): code is ErrorCode =>
+  typeof code === 'string' && Object.hasOwn(errorCodes, code);
+
 function asDwcpError(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof DwcpError) return error;
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === undefined || !Object.hasOwn(errorCodes, code)) return error;
-  return new DwcpError(code as ErrorCode, error.message);
+  if (!(error instanceof Error && 'code' in error && isErrorCode(error.code))) return error;
+  return new DwcpError(error.code, error.message);
 }
 
 /** {@link CodecBinding} over a loaded addon. */

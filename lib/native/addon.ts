@@ -66,7 +66,7 @@ function explain(error: unknown): string {
 function open(path: string): AddonExports {
   const problem = addonFileProblem(path);
   if (problem !== undefined) throw new Error(`${problem}; reinstall or run \`npm run build\``);
-  const addon = createRequire(import.meta.url)(path) as AddonExports;
+  const addon: AddonExports = createRequire(import.meta.url)(path);
   if (addon.contract !== ADDON_CONTRACT) {
     throw new Error('the binary is from another version of dwcp; rebuild with `npm run build`');
   }

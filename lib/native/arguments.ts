@@ -35,9 +35,8 @@ function isDetached(buffer: ArrayBuffer): boolean {
 }
 
 function checkInteger(path: string, value: unknown, min: number, max: number): void {
-  if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
-    invalidArg(path, `an integer from ${min} to ${max}`, value);
-  }
+  const fits = typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;
+  if (!fits) invalidArg(path, `an integer from ${min} to ${max}`, value);
 }
 
 /** Checks a CRC seed. */

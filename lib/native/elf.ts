@@ -16,7 +16,7 @@ export function addonFileProblem(path: string): string | undefined {
   try {
     file = openSync(path, 'r');
   } catch (error) {
-    return `the file cannot be opened (${(error as NodeJS.ErrnoException).code})`;
+    return `the file cannot be opened (${String(error)})`;
   }
   try {
     sizeBytes = fstatSync(file).size;

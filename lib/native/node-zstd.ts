@@ -36,6 +36,10 @@ export interface NodeZstdProbe {
   readonly prefixDecode: boolean;
 }
 
+function hasZstd(module: object): module is NodeZstd {
+  return 'zstdCompressSync' in module && 'zstdDecompressSync' in module;
+}
+
 function succeeds(attempt: () => boolean): boolean {
   try {
     return attempt();
@@ -46,7 +50,8 @@ function succeeds(attempt: () => boolean): boolean {
 
 /** Tries `node:zlib`'s zstd on small vectors. */
 export function probeNodeZstd(): NodeZstdProbe {
-  const zstd = zlib as unknown as NodeZstd;
+  const zstd: object = zlib;
+  if (!hasZstd(zstd)) return { zstd: undefined, prefixDecode: false };
   const works = succeeds(() => {
     const packed = zstd.zstdCompressSync(SAMPLE, { pledgedSrcSize: SAMPLE.length });
     return zstd.zstdDecompressSync(packed, {}).equals(SAMPLE);

@@ -25,14 +25,14 @@ const lacking = (what: string): DwcpError =>
 
 function codecError(cause: unknown): DwcpError {
   if (cause instanceof DwcpError) return cause;
-  const { code, message } = cause as NodeJS.ErrnoException;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   if (code === 'ERR_BUFFER_TOO_LARGE') {
     return new DwcpError('ERR_DWCP_OUTPUT_LIMIT', undefined, { cause });
   }
   if (code === 'ZSTD_error_frameParameter_windowTooLarge') {
     return new DwcpError('ERR_DWCP_WINDOW_LIMIT', undefined, { cause });
   }
-  return new DwcpError('ERR_DWCP_CODEC', `zstd refused the data: ${message}`, { cause });
+  return new DwcpError('ERR_DWCP_CODEC', `zstd refused the data: ${String(cause)}`, { cause });
 }
 
 type Task = (done: (error: Error | null, result: Buffer) => void) => void;

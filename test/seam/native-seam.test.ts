@@ -13,9 +13,8 @@ type Raw = Record<keyof AddonExports, (...args: unknown[]) => unknown>;
 
 const detached = new Uint8Array(8);
 structuredClone(detached.buffer, { transfer: [detached.buffer] });
-const resizable = new Uint8Array(
-  Reflect.construct(ArrayBuffer, [8, { maxByteLength: 16 }]) as ArrayBuffer,
-);
+const growable: ArrayBuffer = Reflect.construct(ArrayBuffer, [8, { maxByteLength: 16 }]);
+const resizable = new Uint8Array(growable);
 const badBytes = [
   undefined,
   null,
@@ -79,7 +78,7 @@ if (nativeStatus().tier === 'addon') {
     const source = sample(200_000, 1, 20);
     const many = Array.from({ length: 64 }, () => addon.zstdCompressAsync(source, 6, undefined));
     t.is((await Promise.all(many)).length, 64);
-    const held = addon.memoryBytes() as number;
+    const held = Number(addon.memoryBytes());
     t.true(held > 100_000 && held <= 2 * (64 << 20), `${held} bytes`);
   });
 
@@ -98,8 +97,9 @@ if (nativeStatus().tier === 'addon') {
 
   test.serial('the bytes of an async result count as external memory', async (t) => {
     const source = sample(4_000_000, 3);
-    const frame = (await addon.zstdCompressAsync(source, 1, undefined)) as Buffer;
-    t.true(process.memoryUsage().arrayBuffers >= source.length + frame.length);
+    const frame = await addon.zstdCompressAsync(source, 1, undefined);
+    const frameBytes = Buffer.isBuffer(frame) ? frame.length : Infinity;
+    t.true(process.memoryUsage().arrayBuffers >= source.length + frameBytes);
   });
 } else {
   test.serial('without the addon the status says why', (t) => {

@@ -25,6 +25,7 @@ function flood(): void {
         codec.zstdDecompressAsync(frame, limits),
         codec.xxh3Async(bytes),
       ];
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort has none
       if (++started === 4) parentPort!.postMessage('busy');
       await Promise.all(work);
       codec.zstdDecompress(frame, limits);

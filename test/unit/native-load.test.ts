@@ -104,6 +104,13 @@ test.serial('a broken file ends in the portable tier and is named', async (t) =>
 
 if (built !== undefined && existsSync(built)) {
   const binary = readFileSync(built);
+  const patch = (from: string, to: string): Buffer => {
+    const patched = Buffer.from(binary);
+    for (let at = patched.indexOf(from); at >= 0; at = patched.indexOf(from, at + 1)) {
+      patched.write(to, at, 'latin1');
+    }
+    return patched;
+  };
 
   test.serial('a whole file loads', async (t) => {
     place(binary);
@@ -147,13 +154,6 @@ if (built !== undefined && existsSync(built)) {
   });
 
   test.serial('a library from a newer system, or for another libc, is explained', async (t) => {
-    const patch = (from: string, to: string): Buffer => {
-      const patched = Buffer.from(binary);
-      for (let at = patched.indexOf(from); at >= 0; at = patched.indexOf(from, at + 1)) {
-        patched.write(to, at, 'latin1');
-      }
-      return patched;
-    };
     place(patch('libstdc++.so.6\0', 'libc.musl.so.1\0'));
     const musl = await load();
     t.is(musl.tier, 'portable');

@@ -17,7 +17,7 @@ const limits: Readonly<Record<string, readonly number[]>> = {
 };
 
 function isAbove(version: string): boolean {
-  const [family, numbers] = version.split('_') as [string, string];
+  const [family = '', numbers = ''] = version.split('_');
   const limit = limits[family];
   if (limit === undefined) return true;
   const parts = numbers.split('.').map(Number);
