@@ -18,7 +18,7 @@ export {
 } from './digest.ts';
 export { encodeDelta, encodeFull } from './encode.ts';
 export type { EncodeOptions, Encoded } from './encode.ts';
-export { ChecksumKind, readFrameInfo } from './frame.ts';
+export { ChecksumKind, isDelta, readFrameInfo } from './frame.ts';
 export type { Checksum, FrameInfo } from './frame.ts';
 export { stats } from './stats.ts';
 export type { CodecCounters, CodecStats, EncodeEvent } from './stats.ts';
