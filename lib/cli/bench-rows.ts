@@ -159,7 +159,10 @@ async function dwcpRow(versions: readonly Buffer[]): Promise<BenchRow> {
     },
     async (coded, index) => (await decodeFrame(coded, {}, bases[index - 1])).bytes,
   );
-  return { ...row, name: `dwcp (${codec === 'prefix' || codec === 'chunk' ? `${codec} delta` : codec})` };
+  return {
+    ...row,
+    name: `dwcp (${codec === 'prefix' || codec === 'chunk' ? `${codec} delta` : codec})`,
+  };
 }
 
 /** Runs every row over the versions, one after another; `progress` names the row at work. */

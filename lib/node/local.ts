@@ -1,4 +1,5 @@
 /** `local()`: a whole cluster in this process, over loopback, for a user's own tests. */
+import { systemClock } from '../clock.ts';
 import { DwcpError, invalidArg } from '../errors.ts';
 import type { PipeTransport } from '../transport/frame-pipe.ts';
 import { createNode, type DwcpNode } from './create-node.ts';
@@ -60,8 +61,7 @@ export async function local(options: LocalOptions): Promise<LocalCluster> {
         nodes.push(await startOne({ nodeId: `${region}-${i}`, region }, seeds, options));
       }
     }
-    const signal = AbortSignal.timeout(readyTimeoutMs);
-    await Promise.all(nodes.map((node) => node.linked(nodes.length - 1, { signal })));
+    await meshed(nodes, readyTimeoutMs);
   } catch (error) {
     await close();
     throw error;
@@ -72,6 +72,21 @@ export async function local(options: LocalOptions): Promise<LocalCluster> {
     return found;
   };
   return { nodes, in: find, close, [Symbol.asyncDispose]: close };
+}
+
+async function meshed(nodes: readonly DwcpNode[], timeoutMs: number): Promise<void> {
+  const deadline = new AbortController();
+  const text = `the mesh did not form in ${timeoutMs} ms`;
+  const timer = systemClock.setTimer(
+    () => deadline.abort(new DwcpError('ERR_DWCP_DEADLINE', text)),
+    timeoutMs,
+  );
+  const { signal } = deadline;
+  try {
+    await Promise.all(nodes.map((node) => node.linked(nodes.length - 1, { signal })));
+  } finally {
+    timer.cancel();
+  }
 }
 
 async function startOne(

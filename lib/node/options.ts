@@ -1,5 +1,7 @@
 /** What `createNode` takes, checked in one place before anything opens. */
+import { X509Certificate } from 'node:crypto';
 import { systemClock, type Clock } from '../clock.ts';
+import { identityOf, type PeerIdentity } from '../crypto/peer-identity.ts';
 import { DwcpError, invalidArg } from '../errors.ts';
 import { resolveLimits, type LimitOverrides, type Limits } from '../limits.ts';
 import type { Authorize } from '../links/link.ts';
@@ -7,20 +9,16 @@ import { systemRandom, type Random } from '../random.ts';
 import type { OpenStorage } from '../storage/storage.ts';
 import { silentLogger, type Logger } from '../telemetry/logger.ts';
 import type { Address, PipeTransport } from '../transport/frame-pipe.ts';
+import type { TlsIdentity } from '../transport/tls-pipe.ts';
 
 /** Certificate, key and roots of a node, PEM. The SAN URI must be `dwcp://<cluster>/<region>/<node>`. */
-export interface NodeIdentity {
-  readonly cert: string;
-  readonly key: string;
-  /** Roots that peers' certificates must chain to. */
-  readonly ca: string;
-}
+export type NodeIdentity = TlsIdentity;
 
 /** Options of `createNode`. */
 export interface NodeOptions {
   /** Region this node lives in, e.g. `eu-west`. */
   readonly region: string;
-  /** Name of the node, unique in the cluster; random when absent. */
+  /** Name of the node, unique in the cluster; the certificate's or a random one when absent. */
   readonly nodeId?: string;
   /** Nodes of different clusters refuse each other. Default `dwcp`. */
   readonly cluster?: string;
@@ -93,26 +91,48 @@ export function parseAddress(path: string, value: Address | string): Address {
   return { host, port };
 }
 
-function checkIdentity(identity: NodeIdentity | undefined): NodeIdentity | undefined {
-  if (identity === undefined) return undefined;
+function checkIdentity(identity: NodeIdentity): PeerIdentity {
   for (const field of ['cert', 'key', 'ca'] as const) {
     if (typeof identity[field] !== 'string' || !identity[field].includes('-----BEGIN')) {
       invalidArg(`identity.${field}`, 'a PEM text', typeof identity[field]);
     }
   }
-  return identity;
+  try {
+    return identityOf(new X509Certificate(identity.cert));
+  } catch (cause) {
+    if (cause instanceof DwcpError) throw cause;
+    throw new DwcpError('ERR_DWCP_INVALID_ARG', 'identity.cert is not a certificate', { cause });
+  }
+}
+
+/** The names of the node: what the options say must be what the certificate says. */
+function checkNames(options: NodeOptions, random: Random): PeerIdentity {
+  const region = checkName('region', options.region);
+  const proven = options.identity && checkIdentity(options.identity);
+  const suffix = Buffer.from(random.bytes(4)).toString('hex');
+  const names = {
+    cluster: checkName('cluster', options.cluster ?? proven?.cluster ?? 'dwcp'),
+    region,
+    nodeId: checkName('nodeId', options.nodeId ?? proven?.nodeId ?? `${region}-${suffix}`),
+  };
+  for (const field of ['cluster', 'region', 'nodeId'] as const) {
+    if (proven && proven[field] !== names[field]) {
+      const text = `${field} is ${names[field]}, but the certificate says ${proven[field]}`;
+      throw new DwcpError('ERR_DWCP_IDENTITY', text);
+    }
+  }
+  return names;
 }
 
 /**
  * Checks the options and fills in the defaults.
- * @throws ERR_DWCP_INVALID_ARG naming the option.
+ * @throws ERR_DWCP_INVALID_ARG naming the option; ERR_DWCP_IDENTITY when the certificate says otherwise.
  * @example resolveNodeOptions({ region: 'eu' }).listen // { host: '127.0.0.1', port: 0 }
  */
 export function resolveNodeOptions(options: NodeOptions): ResolvedNodeOptions {
   if (typeof options !== 'object' || options === null) invalidArg('options', 'an object', options);
   const random = options.random ?? systemRandom;
-  const region = checkName('region', options.region);
-  const suffix = Buffer.from(random.bytes(4)).toString('hex');
+  const names = checkNames(options, random);
   const listen = options.listen ?? { host: '127.0.0.1', port: 0 };
   const seeds = options.seeds ?? [];
   if (!Array.isArray(seeds)) invalidArg('seeds', 'an array of addresses', seeds);
@@ -122,15 +142,13 @@ export function resolveNodeOptions(options: NodeOptions): ResolvedNodeOptions {
     }
   }
   return {
-    region,
-    nodeId: checkName('nodeId', options.nodeId ?? `${region}-${suffix}`),
-    cluster: checkName('cluster', options.cluster ?? 'dwcp'),
+    ...names,
     listen: listen === false ? undefined : parseAddress('listen', listen),
     advertise:
       options.advertise === undefined ? undefined : parseAddress('advertise', options.advertise),
     seeds: seeds.map((seed: Address | string, i) => parseAddress(`seeds[${i}]`, seed)),
     storage: options.storage,
-    identity: checkIdentity(options.identity),
+    identity: options.identity,
     allowPlaintext: options.allowPlaintext ?? false,
     transport: options.transport,
     authorize: options.authorize,

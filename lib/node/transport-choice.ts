@@ -1,5 +1,6 @@
 /** Which transport a node uses, and the sentence that says why. */
-import { netTransport } from '../transport/index.ts';
+import type { DwcpError } from '../errors.ts';
+import { netTransport, tlsTransport } from '../transport/index.ts';
 import type { PipeTransport } from '../transport/index.ts';
 import type { ResolvedNodeOptions } from './options.ts';
 
@@ -11,13 +12,25 @@ export interface ChosenTransport {
 
 /** Mutual TLS when an identity is given, plaintext on loopback otherwise; a user's own goes first. */
 export function chooseTransport(options: ResolvedNodeOptions): ChosenTransport {
-  const { transport, clock, limits, allowPlaintext } = options;
+  const { transport } = options;
   if (transport !== undefined && typeof transport !== 'function') {
     return { own: transport, reason: 'given by the user' };
+  }
+  const { own, reason } = ownTransport(options);
+  return { own: transport?.(own) ?? own, reason };
+}
+
+function ownTransport(options: ResolvedNodeOptions): ChosenTransport {
+  const { clock, limits, allowPlaintext, identity, logger } = options;
+  if (identity !== undefined) {
+    const onRefused = (error: DwcpError, remoteAddress: string): void =>
+      logger.warn({ err: error, remoteAddress }, 'inbound connection refused');
+    const own = tlsTransport({ identity, clock, limits: limits.link, onRefused });
+    return { own, reason: 'an identity was given: mutual TLS 1.3 over node:tls' };
   }
   const own = netTransport({ clock, limits: limits.link, allowPlaintext });
   const reason = allowPlaintext
     ? 'no identity was given and plaintext was allowed'
     : 'no identity was given: plaintext, on loopback only';
-  return { own: transport?.(own) ?? own, reason };
+  return { own, reason };
 }
