@@ -119,7 +119,7 @@ export class Session {
   #inFlightBytes = 0;
   #inFlight = 0;
   #preparing = 0;
-  #exchangeDueMs = 0;
+  #exchangeDueMs: number | undefined;
   #out: SessionOutput[] = [];
 
   constructor(options: SessionOptions) {
@@ -334,7 +334,7 @@ export class Session {
     if (reason === NackReason.unauthorized || reason === NackReason.policy) {
       return this.#refused(namespace, RefusedReason.write);
     }
-    job.whole = reason === NackReason.base || reason === NackReason.damaged;
+    job.whole ||= reason === NackReason.base || reason === NackReason.damaged;
     this.#forget(namespace, job);
     namespace.retry(job, reason === NackReason.base ? 0 : nowMs + RETRY_MS);
   }
@@ -386,6 +386,7 @@ export class Session {
   }
 
   #tick(nowMs: number): void {
+    this.#exchangeDueMs ??= nowMs + EXCHANGE_MS;
     const exchange = nowMs >= this.#exchangeDueMs;
     if (exchange) this.#exchangeDueMs = nowMs + EXCHANGE_MS;
     for (const namespace of this.#namespaces.values()) {
