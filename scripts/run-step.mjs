@@ -14,12 +14,12 @@ export function has(command) {
 
 /**
  * Runs a command in the package root and returns whether it succeeded. `show` passes its output through;
- * otherwise only the last lines appear, and only after a failure.
+ * `quiet` hides it; otherwise only the last lines appear, and only after a failure.
  */
 export function run(
   command,
   args,
-  { env = {}, show = false, timeoutMs = 900_000, cwd = root } = {},
+  { env = {}, show = false, quiet = false, timeoutMs = 900_000, cwd = root } = {},
 ) {
   const result = spawnSync(command, args, {
     cwd,
@@ -31,6 +31,7 @@ export function run(
   });
   if (result.error === undefined && result.status === 0) return true;
   const lines = `${result.stdout ?? ''}${result.stderr ?? ''}`.trimEnd().split('\n');
+  if (quiet) return false;
   if (!show) console.log(lines.slice(-TAIL_LINES).join('\n'));
   if (result.error) console.log(`${command}: ${result.error.message}`);
   return false;

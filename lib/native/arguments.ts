@@ -6,7 +6,7 @@ import { invalidArg } from '../errors.ts';
 import type { ZstdCompressOptions, ZstdDecompressOptions } from './contract.ts';
 
 /** Lowest and highest zstd level accepted. */
-export const zstdLevels = { min: -50, max: 19 } as const;
+const zstdLevels = { min: -50, max: 19 } as const;
 
 /** Smallest and largest window log accepted as a limit. */
 const windowLogs = { min: 10, max: 27 } as const;
