@@ -94,8 +94,7 @@ export class Connection implements StreamHost {
     this.pipe = options.pipe;
     this.#clock = options.clock;
     this.limits = { ...defaultLimits.link, ...options.limits };
-    const softBytes = this.limits.maxAssemblyBytes;
-    this.#budget = new InboundBudget(softBytes, softBytes + this.limits.maxMessageBytes);
+    this.#budget = new InboundBudget(this.limits.maxAssemblyBytes, this.limits.maxMessageBytes);
     this.#inboundContext = {
       clock: options.clock,
       limits: this.limits,

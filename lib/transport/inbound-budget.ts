@@ -1,7 +1,8 @@
 /**
  * Bytes one connection holds for its peer: partly assembled messages and messages whose handler has not
- * settled. Above the budget credit is withheld from every stream but one, the oldest with a partial
- * message, which therefore always completes: no deadlock, and memory stays bounded.
+ * settled. Above the soft limit credit is withheld from every stream but one, the oldest with a partial
+ * message, which therefore always completes: no deadlock. Windows may grow by half the soft limit together,
+ * so what is on its way when credit stops still fits below the hard limit.
  */
 
 /** A receiving half as the budget sees it. */
@@ -17,11 +18,11 @@ export class InboundBudget {
   readonly #partial = new Set<BudgetUser>();
   readonly #withheld = new Set<BudgetUser>();
   #bytes = 0;
+  #growthBytes = 0;
 
-  /** Credit stops at `softBytes`; `hardBytes` are never passed. */
-  constructor(softBytes: number, hardBytes: number) {
+  constructor(softBytes: number, maxMessageBytes: number) {
     this.#softBytes = softBytes;
-    this.#hardBytes = hardBytes;
+    this.#hardBytes = 2 * softBytes + maxMessageBytes;
   }
 
   get bytes(): number {
@@ -39,6 +40,18 @@ export class InboundBudget {
   release(sizeBytes: number): void {
     this.#bytes -= sizeBytes;
     this.#wake();
+  }
+
+  /** Lets a window grow, if there is room for it. */
+  reserveGrowth(sizeBytes: number): boolean {
+    if (2 * (this.#growthBytes + sizeBytes) > this.#softBytes) return false;
+    this.#growthBytes += sizeBytes;
+    return true;
+  }
+
+  /** A window that had grown is gone. */
+  releaseGrowth(sizeBytes: number): void {
+    this.#growthBytes -= sizeBytes;
   }
 
   beginPartial(user: BudgetUser): void {

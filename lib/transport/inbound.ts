@@ -115,6 +115,7 @@ export class Inbound implements BudgetUser {
     this.#partial = [];
     this.#partialBytes = 0;
     this.#context.budget.forget(this);
+    this.#context.budget.releaseGrowth(this.#windowBytes - this.#context.limits.initialCreditBytes);
     this.#context.budget.release(partialBytes);
   }
 
@@ -159,9 +160,11 @@ export class Inbound implements BudgetUser {
     this.#consumedBytes = 0;
     this.#consumedSinceMs = now;
     if (!fast) return 0;
-    const before = this.#windowBytes;
-    this.#windowBytes = Math.max(before, Math.min(before * 2, this.#context.limits.maxCreditBytes));
-    return this.#windowBytes - before;
+    const wanted = Math.min(this.#windowBytes * 2, this.#context.limits.maxCreditBytes);
+    const growthBytes = wanted - this.#windowBytes;
+    if (growthBytes <= 0 || !this.#context.budget.reserveGrowth(growthBytes)) return 0;
+    this.#windowBytes = wanted;
+    return growthBytes;
   }
 }
 

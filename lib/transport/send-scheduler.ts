@@ -1,13 +1,15 @@
 /**
  * Which stream sends the next frame. Four classes, the most urgent first; inside a class streams take
- * turns frame by frame. A class that waits while others send gets one frame for every
- * `starvationBytes` of theirs, so bulk always moves.
+ * turns frame by frame. A class that waits while others send gets a sixteenth of their bytes out of turn, so
+ * bulk always moves.
  */
 import type { OutgoingFrame } from './frame-pipe.ts';
 import type { OutMessage, Outbound } from './outbound.ts';
 
-/** Bytes a waiting class lets pass before it is served out of turn: a share of about 1/16. */
-const starvationBytes = 1024 * 1024;
+/** A waiting class is owed one byte for this many that others send. */
+const starvationShare = 16;
+/** It is served out of turn once it is owed a full frame's worth. */
+const starvationBytes = starvationShare * 64 * 1024;
 
 /** A first-in first-out queue without shifting costs. */
 class Ring {
@@ -39,7 +41,7 @@ class Ring {
 /** Picks frames from streams. */
 export class SendScheduler {
   readonly #rings: readonly Ring[] = [new Ring(), new Ring(), new Ring(), new Ring()];
-  /** Bytes others sent while this class waited. */
+  /** Bytes others sent while this class waited, less what it was served out of turn for them. */
   readonly #passedBytes = [0, 0, 0, 0];
 
   /** Tells that a stream may have become able to send. */
@@ -85,9 +87,13 @@ export class SendScheduler {
   #account(served: number, frame: OutgoingFrame): void {
     let sizeBytes = 0;
     for (const part of frame.payload) sizeBytes += part.length;
-    for (let priority = served + 1; priority < this.#rings.length; priority++) {
-      if (this.#rings[priority]!.size > 0) this.#passedBytes[priority]! += sizeBytes;
+    let outOfTurn = false;
+    for (let priority = 0; priority < this.#rings.length; priority++) {
+      if (priority === served || this.#rings[priority]!.size === 0) continue;
+      if (priority < served) outOfTurn = true;
+      else this.#passedBytes[priority]! += sizeBytes;
     }
-    this.#passedBytes[served] = 0;
+    const owed = this.#passedBytes[served]! - sizeBytes * starvationShare;
+    this.#passedBytes[served] = outOfTurn ? Math.max(0, owed) : 0;
   }
 }
