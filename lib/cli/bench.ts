@@ -144,7 +144,6 @@ async function run(args: Arguments): Promise<number> {
 export const benchCommand: Command = {
   name: 'bench',
   operands: 'FILE FILE…',
-  summary: 'Compare ways of sending your own successive versions: bytes, time-to-fresh, money.',
   options: {
     rtt: { type: 'string', value: 'MS', text: 'round trip to the far region (80)' },
     mbit: { type: 'string', value: 'N', text: 'rate of the path, Mbit/s (1000)' },

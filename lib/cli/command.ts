@@ -6,7 +6,7 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { isDwcpError } from '../errors.ts';
 
 /** One option of a subcommand. */
-export interface CommandOption {
+interface CommandOption {
   readonly type: 'string' | 'boolean';
   readonly multiple?: boolean;
   readonly short?: string;
@@ -26,7 +26,6 @@ export interface Command {
   readonly name: string;
   /** After the name, e.g. `FILE FILE…`. */
   readonly operands: string;
-  readonly summary: string;
   readonly options: Readonly<Record<string, CommandOption>>;
   /** Resolves with the exit code. */
   run(args: Arguments): Promise<number>;
@@ -58,20 +57,20 @@ export function parse(command: Command, argv: readonly string[]): Arguments {
       allowPositionals: true,
       strict: true,
     });
-    return { positionals, values: values as Arguments['values'] };
+    return { positionals, values };
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
 }
 
 /** Help text of one subcommand. */
-export function helpOf(command: Command): string {
+export function helpOf(command: Command, summary: string): string {
   const rows = Object.entries({ ...command.options, ...shared }).map(([name, option]) => {
     const shown = `${option.short ? `-${option.short}, ` : ''}--${name} ${option.value ?? ''}`;
     return `  ${shown.trimEnd().padEnd(26)}  ${option.text}`;
   });
   const usage = `Usage: dwcp ${command.name} [options] ${command.operands}`.trimEnd();
-  return `${command.summary}\n\n${usage}\n\n${rows.join('\n')}\n`;
+  return `${summary}\n\n${usage}\n\n${rows.join('\n')}\n`;
 }
 
 /** A string option, or undefined. */

@@ -4,13 +4,42 @@
  * (0 done, 1 failed, 2 used wrongly).
  */
 import { readFile } from 'node:fs/promises';
-import { benchCommand } from './bench.ts';
 import { helpOf, parse, reasonOf, UsageError, type Command } from './command.ts';
 
-const commands: readonly Command[] = [benchCommand];
+/** A subcommand, loaded only when it is asked for. */
+interface Entry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+const entries: readonly Entry[] = [
+  {
+    name: 'demo',
+    summary:
+      'Three regions, six real processes, four acts: bytes, kill and freeze, conflict, order.',
+    load: async () => (await import('./demo/demo.ts')).demoCommand,
+  },
+  {
+    name: 'bench',
+    summary: 'Ways of sending your own successive versions compared: bytes, time-to-fresh, money.',
+    load: async () => (await import('./bench.ts')).benchCommand,
+  },
+  {
+    name: 'node',
+    summary:
+      'Runs one node: a replica of the keyspaces named, with a page that shows what it knows.',
+    load: async () => (await import('./node.ts')).nodeCommand,
+  },
+  {
+    name: 'status',
+    summary: 'Asks the page of a running node or demo what it knows.',
+    load: async () => (await import('./status.ts')).statusCommand,
+  },
+];
 
 function overview(): string {
-  const rows = commands.map(({ name, summary }) => `  ${name.padEnd(8)}  ${summary}`);
+  const rows = entries.map(({ name, summary }) => `  ${name.padEnd(8)}  ${summary}`);
   return [
     'dwcp keeps state fresh in every region and calls answered when nodes die.',
     '',
@@ -39,23 +68,28 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${await version()}\n`);
     return 0;
   }
-  const command = commands.find((one) => one.name === name);
-  if (command === undefined) throw new UsageError(`there is no command \`${name}\``);
+  const entry = entries.find((one) => one.name === name);
+  if (entry === undefined) throw new UsageError(`there is no command \`${name}\``);
+  const command = await entry.load();
   const args = parse(command, rest);
   if (args.values['help'] === true) {
-    process.stdout.write(helpOf(command));
+    process.stdout.write(helpOf(command, entry.summary));
     return 0;
   }
   return command.run(args);
 }
 
-main(process.argv.slice(2)).then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
+/** Runs the command and sets the exit code; never rejects. */
+async function run(): Promise<void> {
+  try {
+    process.exitCode = await main(process.argv.slice(2));
+  } catch (error) {
     const wrongUse = error instanceof UsageError;
     process.stderr.write(`dwcp: ${reasonOf(error)}${wrongUse ? ' (try `dwcp --help`)' : ''}\n`);
     process.exitCode = wrongUse ? 2 : 1;
-  },
-);
+  }
+}
+
+// A reader that went away (`dwcp … | head`) ends the command quietly, its children with it.
+process.stdout.on('error', () => process.exit(1));
+void run();

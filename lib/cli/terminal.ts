@@ -3,6 +3,7 @@
  * line that gives way to plain lines. Machine-readable output goes to stdout, everything else too
  * unless `--json` is on: then it goes to stderr.
  */
+import { isatty } from 'node:tty';
 import { stripVTControlCharacters } from 'node:util';
 
 const styles = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
@@ -13,14 +14,14 @@ export type Style = keyof typeof styles;
 /** A cell of a table; numbers are right-aligned by the caller's choice. */
 export type Row = readonly string[];
 
-function mayColour(stream: NodeJS.WriteStream): boolean {
+function mayColour(live: boolean): boolean {
   if (process.env['NO_COLOR']) return false;
   if (process.env['FORCE_COLOR'] && process.env['FORCE_COLOR'] !== '0') return true;
-  return stream.isTTY === true;
+  return live;
 }
 
 function widthOf(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
+  return Array.from(stripVTControlCharacters(text)).length;
 }
 
 /** Writes to one stream. */
@@ -30,10 +31,10 @@ export class Terminal {
   readonly live: boolean;
   #liveShown = false;
 
-  constructor(stream: NodeJS.WriteStream = process.stdout) {
+  constructor(stream: NodeJS.WriteStream & { readonly fd: number } = process.stdout) {
     this.#stream = stream;
-    this.#colour = mayColour(stream);
-    this.live = stream.isTTY === true;
+    this.live = isatty(stream.fd);
+    this.#colour = mayColour(this.live);
   }
 
   /** `text` in a style, or plain where colour is not wanted. */
@@ -52,7 +53,7 @@ export class Terminal {
     if (!this.live) return;
     this.#clearLive();
     const columns = Math.max(20, (this.#stream.columns ?? 80) - 1);
-    this.#stream.write(this.paint('dim', [...text].slice(0, columns).join('')));
+    this.#stream.write(this.paint('dim', Array.from(text).slice(0, columns).join('')));
     this.#liveShown = true;
   }
 

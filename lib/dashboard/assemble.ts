@@ -21,7 +21,9 @@ export interface AssembledPage {
 function sourcePath(name: string): string {
   const here = new URL('.', import.meta.url);
   // Compiled code lives in dist/lib/dashboard; the page sources ship beside the TypeScript in lib/.
-  const folder = here.pathname.includes('/dist/') ? '../../../lib/dashboard/page/' : './page/';
+  const folder = here.pathname.endsWith('/dist/lib/dashboard/')
+    ? '../../../lib/dashboard/page/'
+    : './page/';
   return fileURLToPath(new URL(folder + name, here));
 }
 
@@ -46,7 +48,9 @@ export async function assemblePage(): Promise<AssembledPage> {
     joined(styles),
     joined(scripts).then((modules) => `'use strict';\n${bodyOf(modules)}`),
   ]);
-  const html = shell.replace('{{style}}', () => style).replace('{{script}}', () => script);
+  const html = shell
+    .replace('<!-- style -->', () => `<style>${style}</style>`)
+    .replace('<!-- script -->', () => `<script>${script}</script>`);
   const policy = [
     "default-src 'none'",
     `script-src ${hashOf(script)}`,

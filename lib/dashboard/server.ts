@@ -7,7 +7,6 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock, type Clock, type Timer } from '../clock.ts';
-import { DwcpError, invalidArg } from '../errors.ts';
 import { assemblePage, type AssembledPage } from './assemble.ts';
 import type { PageAction, PageSource } from './state.ts';
 
@@ -28,7 +27,7 @@ export interface PageServerOptions {
 }
 
 /** A running page. */
-export interface PageServer {
+export interface PageServer extends AsyncDisposable {
   /** Where to point a browser. */
   readonly url: string;
   close(): Promise<void>;
@@ -43,15 +42,29 @@ function same(a: string, b: string): boolean {
   return left.length === right.length && timingSafeEqual(left, right);
 }
 
+/** The body, or nothing when it is longer than any button's. */
 async function readBody(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   let sizeBytes = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     sizeBytes += part.length;
-    if (sizeBytes > maxBodyBytes) throw new DwcpError('ERR_DWCP_LIMIT', 'The request is too long.');
+    if (sizeBytes > maxBodyBytes) return '';
     parts.push(part);
   }
   return Buffer.concat(parts).toString('utf8');
+}
+
+/** What a button asks for; undefined when the body is anything else. */
+function wishOf(body: string): { action: PageAction; target: string } | undefined {
+  let asked: unknown;
+  try {
+    asked = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  const { action, target } = (asked ?? {}) as Record<string, unknown>;
+  const known = actions.find((name) => name === action);
+  return known && typeof target === 'string' ? { action: known, target } : undefined;
 }
 
 class Page implements PageServer {
@@ -101,6 +114,10 @@ class Page implements PageServer {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   #arm(): void {
@@ -179,11 +196,12 @@ class Page implements PageServer {
         'This server only watches; it has no buttons.',
       );
     }
-    const { action, target } = JSON.parse(await readBody(request)) as Record<string, unknown>;
-    const known = actions.find((name) => name === action);
-    if (known === undefined) invalidArg('action', `one of ${actions.join(', ')}`, action);
-    if (typeof target !== 'string') invalidArg('target', 'a node or region', target);
-    const done = await this.#source.act(known, target);
+    const wish = wishOf(await readBody(request));
+    if (wish === undefined) {
+      const expected = `{action: one of ${actions.join(', ')}, target: a node or region}`;
+      return this.#send(response, 400, 'text/plain', `The body must be ${expected}.`);
+    }
+    const done = await this.#source.act(wish.action, wish.target);
     this.#broadcast();
     this.#send(response, 200, 'text/plain; charset=utf-8', done);
   }

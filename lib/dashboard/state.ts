@@ -5,7 +5,7 @@
  */
 
 /** Life of a node as the page draws it. */
-export type PageNodeState = 'starting' | 'alive' | 'suspect' | 'frozen' | 'dead';
+type PageNodeState = 'starting' | 'alive' | 'suspect' | 'frozen' | 'dead';
 
 /** One node on the map. */
 export interface PageNode {
@@ -42,7 +42,7 @@ export interface PageBytes {
 }
 
 /** One bar. */
-export interface PageBytesRow {
+interface PageBytesRow {
   readonly label: string;
   readonly bytes: number;
   /** The bar that is ours. */
@@ -78,7 +78,7 @@ export interface PageMark {
 }
 
 /** Latency of calls over time. */
-export interface PageCalls {
+interface PageCalls {
   readonly buckets: readonly PageCallBucket[];
   readonly marks: readonly PageMark[];
   /** Latency the demo promises to stay under, ms. */
@@ -98,7 +98,7 @@ export interface PageConflict {
 }
 
 /** A value in a conflict and where it was written. */
-export interface PageConflictValue {
+interface PageConflictValue {
   readonly text: string;
   readonly region: string;
 }

@@ -1,0 +1,66 @@
+/** What an act is: it runs on the stage, measures, and judges itself against stated bars. */
+import type { Terminal } from '../terminal.ts';
+import type { Cluster } from './cluster.ts';
+import type { Feed } from './feed.ts';
+import type { Inputs } from './inputs.ts';
+
+/** One measured figure. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  /** For people. */
+  readonly text: string;
+  /** The bar, when there is one; lower is better. */
+  readonly bar?: number;
+  readonly barText?: string;
+  readonly pass?: boolean;
+}
+
+/** How an act ended. */
+export interface ActResult {
+  readonly id: string;
+  readonly title: string;
+  readonly state: 'passed' | 'failed' | 'not built';
+  readonly headline: string;
+  readonly figures: readonly Figure[];
+  /** Why it failed, when it could not finish. */
+  readonly error?: string;
+}
+
+/** What an act works with. */
+export interface Stage {
+  readonly cluster: Cluster;
+  readonly feed: Feed;
+  readonly terminal: Terminal;
+  readonly inputs: Inputs;
+}
+
+/** An act of the demo. */
+export interface Act {
+  readonly id: string;
+  readonly title: string;
+  /** What it is about, while it waits. */
+  readonly promise: string;
+  run(stage: Stage): Promise<Pick<ActResult, 'headline' | 'figures'>>;
+}
+
+/** A figure judged against a bar it must not pass. */
+export function atMost(
+  name: string,
+  value: number,
+  bar: number,
+  show: (value: number) => string,
+): Figure {
+  const pass = Number.isFinite(value) && value <= bar;
+  return { name, value, text: show(value), bar, barText: `≤ ${show(bar)}`, pass };
+}
+
+/** A figure that is only told. */
+export function told(name: string, value: number, text: string): Figure {
+  return { name, value, text };
+}
+
+/** True when no judged figure missed its bar. */
+export function allPass(figures: readonly Figure[]): boolean {
+  return figures.every((figure) => figure.pass !== false);
+}
