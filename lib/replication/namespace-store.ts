@@ -14,6 +14,7 @@ import type {
   Version,
   VersionVector,
 } from '../conflict/index.ts';
+import type { Timer } from '../clock.ts';
 import { containsDot } from '../conflict/dot-ranges.ts';
 import { DwcpError, isDwcpError } from '../errors.ts';
 import type { StorageOp } from '../storage/storage.ts';
@@ -32,6 +33,9 @@ import type { StoreParts } from './store.ts';
 const MAX_WAITING_WRITES = 65_536;
 /** Smaller values are not worth a place in the cache, bytes. */
 const CACHE_FROM_BYTES = 512;
+
+/** Quiet time after a large local write before the next one is prepared for, ms. */
+const WARM_AFTER_MS = 100;
 
 /** What a namespace is created with; recorded and never changed. */
 export interface NamespaceConfig {
@@ -100,6 +104,7 @@ export class NamespaceStore {
   onApplied: (applied: Applied) => void = () => undefined;
   readonly #parts: StoreParts;
   readonly #lock: KeyLock = new KeyLock(MAX_WAITING_WRITES);
+  #warming: Timer | undefined;
 
   constructor(
     parts: StoreParts,
@@ -288,8 +293,21 @@ export class NamespaceStore {
     };
     await commits.commit(ops, { source: this.state, change: { dots: [version.dot] } }, announce);
     if (placement.chain && this.chains.rebaseDue(placement.chain)) onChainGrown(this, key);
+    if (value && placement.place.kind === 'chain') this.#warm(value, change);
     await this.chains.discard([...placement.obsoleteBlobs, ...change.obsoleteBlobs]);
     return version;
+  }
+
+  /** Who wrote a large value writes its successor, likely: have the match index of the base ready. */
+  #warm(value: Baseline, { local, placement }: Commit): void {
+    const before = placement.chain?.links.at(-2);
+    if (before) this.chains.recall(before.dot)?.releaseIndex();
+    if (!local) return;
+    this.#warming?.cancel();
+    this.#warming = this.#parts.clock.setTimer(() => {
+      value.chunkIndexAsync().catch(() => undefined);
+    }, WARM_AFTER_MS);
+    this.#warming.unref();
   }
 
   #describe({
