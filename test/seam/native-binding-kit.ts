@@ -3,6 +3,8 @@
  * node:assert, so that they run under AVA here and in bare child processes on other Node versions.
  */
 import assert from 'node:assert/strict';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type ErrorCode, isDwcpError } from '../../lib/errors.ts';
 import type { CodecAbilities, CodecBinding } from '../../lib/native/contract.ts';
 import { seededRandom } from '../../lib/random.ts';
@@ -50,6 +52,12 @@ export function bomb(blocks: number, claimSize: boolean): Buffer {
     body.writeUIntLE((131_072 << 3) | 2 | (i === blocks - 1 ? 1 : 0), i * 4, 3);
   }
   return Buffer.concat([header, ...fields, body]);
+}
+
+/** A full collection, without a flag on the command line. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
 }
 
 /** Inputs no function may take as bytes. */
@@ -141,6 +149,25 @@ const cases: BindingCase[] = [
       assert.ok(frame.length > 300_000);
       const options = { sizeBytes: bytes.length, maxWindowLog: 27 };
       assert.ok((await codec.zstdDecompressAsync(frame, options)).equals(bytes));
+    },
+  },
+  {
+    name: 'inputs nobody else holds stay alive until the promise settles',
+    needs: withZstd,
+    async run(codec) {
+      const bytes = sample(120_000, 12, 30);
+      const frame = codec.zstdCompress(bytes, { level: 3 });
+      const options = { sizeBytes: bytes.length, maxWindowLog: 27 };
+      const work = Array.from({ length: 20 }, () => [
+        codec.zstdCompressAsync(Buffer.from(bytes), { level: 3 }),
+        codec.zstdDecompressAsync(Buffer.from(frame), options),
+      ]).flat();
+      for (let i = 0; i < 5; i += 1) {
+        collectGarbage();
+        Buffer.alloc(1 << 20, i); // memory that was freed too early would be written over
+      }
+      const results = await Promise.all(work);
+      assert.ok(results.every((result, i) => result.equals(i % 2 === 0 ? frame : bytes)));
     },
   },
   {

@@ -1,6 +1,7 @@
 /**
  * Starts workers that run codec operations and terminates each in the middle; prints one JSON line. As a
- * worker it floods the pool with operations and reports once they are under way.
+ * worker it floods the pool with operations and reports once they are under way. With `exit` it does so itself
+ * and leaves by process.exit.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
@@ -10,8 +11,8 @@ import { sample } from './native-binding-kit.ts';
 /** Rounds before memory is measured. */
 const WARM_UP_ROUNDS = 20;
 
-/** Keeps the thread pool and the thread itself busy until the end. */
-function flood(): void {
+/** Keeps the thread pool and the thread itself busy until the end; calls `onBusy` once it is. */
+function flood(onBusy: () => void): void {
   const bytes = sample(200_000, 1, 30);
   const prefix = sample(200_000, 2, 30);
   const { codec } = native;
@@ -25,8 +26,7 @@ function flood(): void {
         codec.zstdDecompressAsync(frame, limits),
         codec.xxh3Async(bytes),
       ];
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort has none
-      if (++started === 4) parentPort!.postMessage('busy');
+      if (++started === 4) onBusy();
       await Promise.all(work);
       codec.zstdDecompress(frame, limits);
     }
@@ -60,5 +60,15 @@ async function main(rounds: number): Promise<void> {
   console.log(JSON.stringify({ tier: native.tier, rounds, grownBytes, works }));
 }
 
-if (isMainThread) void main(Number(process.argv[2]));
-else flood();
+/** Exits while the pool works. */
+function exitWhenBusy(): void {
+  flood(() => {
+    console.log('busy');
+    process.exit(0);
+  });
+}
+
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a MessagePort has none
+if (!isMainThread) flood(() => parentPort!.postMessage('busy'));
+else if (process.argv[2] === 'exit') exitWhenBusy();
+else void main(Number(process.argv[2]));

@@ -13,6 +13,15 @@ const { NODE_V8_COVERAGE: _, ...env } = process.env;
 const child = fileURLToPath(new URL('native-worker-child.js', import.meta.url));
 
 if (native.codec.abilities.xxh3) {
+  test.serial('a process that exits in mid-operation exits cleanly', async (t) => {
+    for (const node of testNodes()) {
+      for (let round = 0; round < 5; round += 1) {
+        const { stdout } = await promisify(execFile)(node, [child, 'exit'], { timeout: 30_000 });
+        t.is(stdout, 'busy\n', node);
+      }
+    }
+  });
+
   for (const node of testNodes()) {
     test.serial(
       `terminating ${ROUNDS} workers in mid-operation neither crashes nor leaks (${node})`,
