@@ -1,6 +1,6 @@
 /** Properties of what replication writes to wire and disk. */
 import test from 'ava';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { VersionVector } from '../../lib/conflict/index.ts';
 import type { Version } from '../../lib/conflict/index.ts';
 import { isDwcpError } from '../../lib/errors.ts';

@@ -256,8 +256,8 @@ test('the audit log keeps its newest records and their values', async (t) => {
   const records = await collect(files.audit());
   t.is(records.length, 2);
   t.deepEqual(await records[1]!.loserValue(), large(7));
-  t.true((await readdir(join(path, 'blobs'))).length <= 3);
   await store.close();
+  t.true((await readdir(join(path, 'blobs'))).length <= 3);
   await open.close();
 });
 
