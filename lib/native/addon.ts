@@ -17,15 +17,26 @@ import { native as portable, status as portableStatus } from './portable.ts';
 const CHECK_INPUT = Buffer.from('123456789');
 const CHECK_CRC32C = 0xe3069283;
 
-/** `DWCP_PREBUILD`, or the nearest folder upwards with a package.json, in the repository and installed. */
-function addonRoot(): string {
-  const named = process.env['DWCP_PREBUILD'];
-  if (named !== undefined && named !== '') return named;
-  let folder = dirname(fileURLToPath(import.meta.url));
+const packageRoot = nearestPackage(dirname(fileURLToPath(import.meta.url)));
+
+/** What to do about a binary that does not fit: only a working copy can build one. */
+const remedy = existsSync(join(packageRoot, 'scripts', 'build.mjs'))
+  ? 'rebuild with `npm run build`, which needs a C++20 compiler'
+  : 'reinstall dwcp, or go on with the portable tier';
+
+/** The nearest folder upwards with a package.json: the package root, in the repository and installed. */
+function nearestPackage(start: string): string {
+  let folder = start;
   while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) {
     folder = dirname(folder);
   }
   return folder;
+}
+
+/** This platform as binaries are named for it. */
+function platformName(): string {
+  const musl = process.platform === 'linux' && existsSync('/etc/alpine-release');
+  return `${process.platform}-${process.arch}${musl ? ' with musl' : ''}`;
 }
 
 /** Addon files worth trying, best first, without repeats. */
@@ -34,8 +45,7 @@ function candidates(root: string, attempts: LoadAttempt[]): string[] {
   try {
     found.push(nodeGypBuild.path(root));
   } catch {
-    const tuple = `${process.platform}-${process.arch}`;
-    const error = `no binary for ${tuple} in build/Release or prebuilds; run \`npm run build\`, which needs a C++20 compiler`;
+    const error = `no binary for ${platformName()} in build/Release or prebuilds; ${remedy}`;
     attempts.push({ path: root, error });
   }
   const shipped = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
@@ -51,13 +61,13 @@ function explain(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   const newer = /version `?(GLIBC(?:XX)?_[\d.]+)'? not found/.exec(text);
   if (newer) {
-    return `this system's C or C++ library is older than ${newer[1]}; upgrade it or rebuild with \`npm run build\``;
+    return `this system's C or C++ library is older than ${newer[1]}; upgrade it, or ${remedy}`;
   }
   if (/ld-linux|ld-musl|libc\.musl|libc\.so\.6/.test(text)) {
-    return `built for another libc (glibc and musl do not mix); rebuild with \`npm run build\` (${text})`;
+    return `built for another libc (glibc and musl do not mix); ${remedy} (${text})`;
   }
   if (/invalid ELF header|file too short|wrong ELF class/.test(text)) {
-    return `the file is broken or for another CPU; rebuild with \`npm run build\` (${text})`;
+    return `the file is broken or for another CPU; ${remedy} (${text})`;
   }
   return text;
 }
@@ -65,10 +75,10 @@ function explain(error: unknown): string {
 /** Loads one file and proves it works; throws when it does not. */
 function open(path: string): AddonExports {
   const problem = addonFileProblem(path);
-  if (problem !== undefined) throw new Error(`${problem}; reinstall or run \`npm run build\``);
+  if (problem !== undefined) throw new Error(`${problem}; ${remedy}`);
   const addon: AddonExports = createRequire(import.meta.url)(path);
   if (addon.contract !== ADDON_CONTRACT) {
-    throw new Error('the binary is from another version of dwcp; rebuild with `npm run build`');
+    throw new Error(`the binary is from another version of dwcp; ${remedy}`);
   }
   if (addon.crc32c(CHECK_INPUT, 0) !== CHECK_CRC32C) {
     throw new Error('the binary computes a wrong CRC-32C on this CPU');
@@ -85,7 +95,7 @@ function load(): NativeModule {
     return fallBack('Portable tier: DWCP_NATIVE=off.', []);
   }
   const attempts: LoadAttempt[] = [];
-  for (const path of candidates(addonRoot(), attempts)) {
+  for (const path of candidates(process.env['DWCP_PREBUILD'] || packageRoot, attempts)) {
     try {
       const addon = open(path);
       const codec = new AddonCodec(addon);
