@@ -4,13 +4,17 @@
  * ways: frames, headers, acknowledgements, pings.
  */
 import { bytesText, msText, quantiles } from '../format.ts';
-import { atMost, told, type Act, type Figure, type Stage } from './act.ts';
+import { atMost, soonerThan, told, type Act, type Figure, type Stage } from './act.ts';
 import type { InputVersion } from './inputs.ts';
 import type { MemberMessage } from './protocol.ts';
 import { members, regionOf, regions, roundTripMs, writer } from './wan.ts';
 import { pause, until } from './waiting.ts';
 
-const key = 'icons';
+/** Each attempt has a key of its own: the first value must be a first value. */
+function keyOf({ attempt }: Stage): string {
+  return `icons-${attempt}`;
+}
+
 const freshDeadlineMs = 30_000;
 const firstBar = 1.02;
 const updatesBar = 0.012;
@@ -61,7 +65,7 @@ async function ship(stage: Stage, version: InputVersion, before: LinkBytes): Pro
   };
   cluster.on('message', hear);
   try {
-    const args = { key, path: version.path };
+    const args = { key: keyOf(stage), path: version.path };
     const put = await cluster.ask(writer, 'putFile', args, freshDeadlineMs);
     const times = await until(
       `${version.name} fresh in every region`,
@@ -114,7 +118,12 @@ function freshFigures(updates: readonly Shipped[], judged: boolean): Figure[] {
     const name = `time-to-fresh in ${region}`;
     const text = `p50 ${msText(p50)}, p99 ${msText(p99)}`;
     if (region === regionOf(writer) || !small || !judged) return told(name, p50, text);
-    const figure = atMost(name, p50 / rttMs, roundTripsBar, (n) => `${n.toFixed(2)} round trips`);
+    const figure = soonerThan(
+      name,
+      p50 / rttMs,
+      roundTripsBar,
+      (n) => `${n.toFixed(2)} round trips`,
+    );
     return { ...figure, text: `${text} = ${figure.text} of ${rttMs} ms` };
   });
 }
@@ -196,9 +205,9 @@ function printTable({ terminal }: Stage, shipped: readonly Shipped[]): void {
   terminal.table(['version', 'raw', 'zstd -3', 'on the wire', ...fresh], rows);
 }
 
-async function checkDigests({ cluster }: Stage, last: InputVersion): Promise<Figure> {
+async function checkDigests(stage: Stage, last: InputVersion): Promise<Figure> {
   const everyone = members.map(({ nodeId }) => nodeId);
-  const digests = await cluster.askAll(everyone, 'digest', { key });
+  const digests = await stage.cluster.askAll(everyone, 'digest', { key: keyOf(stage) });
   const wrong = digests.filter((digest) => digest !== last.sha256).length;
   const figure = atMost('nodes with another digest', wrong, 0, String);
   return { ...figure, text: `${wrong} of ${everyone.length}` };

@@ -14,6 +14,8 @@ export interface Figure {
   readonly bar?: number;
   readonly barText?: string;
   readonly pass?: boolean;
+  /** A bar on time, which other work on the machine can make it miss. */
+  readonly timed?: boolean;
 }
 
 /** How an act ended. */
@@ -23,6 +25,8 @@ export interface ActResult {
   readonly state: 'passed' | 'failed' | 'not built';
   readonly headline: string;
   readonly figures: readonly Figure[];
+  /** Share of the machine's CPU that other work took meanwhile. */
+  readonly otherWork?: number;
   /** Why it failed, when it could not finish. */
   readonly error?: string;
 }
@@ -33,6 +37,8 @@ export interface Stage {
   readonly feed: Feed;
   readonly terminal: Terminal;
   readonly inputs: Inputs;
+  /** 1, or more when an act is played again. */
+  readonly attempt: number;
 }
 
 /** An act of the demo. */
@@ -55,9 +61,19 @@ export function atMost(
   return { name, value, text: show(value), bar, barText: `≤ ${show(bar)}`, pass };
 }
 
+/** As {@link atMost}, for a time. */
+export function soonerThan(...args: Parameters<typeof atMost>): Figure {
+  return { ...atMost(...args), timed: true };
+}
+
 /** A figure that is only told. */
 export function told(name: string, value: number, text: string): Figure {
   return { name, value, text };
+}
+
+/** True when the only bars missed are bars on time. */
+export function onlyLate(figures: readonly Figure[]): boolean {
+  return figures.every(({ pass, timed }) => pass !== false || timed === true);
 }
 
 /** True when no judged figure missed its bar. */

@@ -13,6 +13,7 @@ import {
   type ShapedTransport,
 } from '../../testing/index.ts';
 import { reasonOf } from '../command.ts';
+import { cpuMs } from './machine.ts';
 import { sha256Of } from './inputs.ts';
 import { OpenLoop } from './open-loop.ts';
 import {
@@ -69,6 +70,7 @@ class DemoMember {
     },
     readMany: ({ keyspace, keys }) =>
       Promise.all(keys.map(async (key) => (await this.#json(keyspace).getEntry(key)).value)),
+    cpu: async () => cpuMs(),
     status: async () => this.#running().status(),
     cut: async ({ from }) => this.#cut(from),
     startCalls: async ({ perSecond }) => {

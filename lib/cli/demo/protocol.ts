@@ -74,6 +74,8 @@ export interface Requests {
     readonly args: { readonly keyspace: KeyspaceName; readonly keys: readonly string[] };
     readonly answer: readonly unknown[];
   };
+  /** CPU time this process has used, ms. */
+  cpu: { readonly args: undefined; readonly answer: number };
   status: { readonly args: undefined; readonly answer: NodeStatus };
   /** Cuts (or joins again) both directions to some nodes, from this side. */
   cut: { readonly args: { readonly from: readonly CutEnd[] }; readonly answer: undefined };
