@@ -65,9 +65,10 @@ export class SessionDriver {
       try {
         await this.#receive(message);
       } catch (error) {
-        if (!isDwcpError(error)) throw error;
-        this.#parts.logger.warn({ peer: this.link.peer.nodeId, error }, 'bad state message');
-        stream.reset(error.code, error.message);
+        const { nodeId } = this.link.peer;
+        this.#parts.logger.warn({ nodeId, error }, 'bad state message');
+        const code = isDwcpError(error) ? error.code : 'ERR_DWCP_PROTOCOL';
+        stream.reset(code, isDwcpError(error) ? error.message : 'the message cannot be handled');
       }
     });
     stream.onEnd(() => stream.end());
@@ -157,9 +158,8 @@ export class SessionDriver {
   }
 
   async #receive(message: Buffer): Promise<void> {
-    const { maxKeyBytes } = this.#parts.store.parts.limits;
     const applies: Promise<void>[] = [];
-    for (const record of decodeMessage(message, { maxKeyBytes })) {
+    for (const record of decodeMessage(message)) {
       if (record.type === 'begin') this.#onBegin();
       const nowMs = this.#parts.clock.monotonic();
       this.#step({ type: 'record', record, nowMs }, applies);
@@ -279,6 +279,7 @@ export class SessionDriver {
     const { key, version, frame, base, putWallMs } = update;
     let reason: NackReason | undefined;
     try {
+      this.#checkKey(key);
       const how = await store.apply(key, version, frame && { frame, base });
       this.#bases.set(ns, key, version.dot);
       this.#countReceived(store, update);
@@ -297,6 +298,14 @@ export class SessionDriver {
     if (session === this.#session) {
       this.#step({ type: 'applied', ns, dot: version.dot, reason });
     }
+  }
+
+  #checkKey(key: string): void {
+    const { maxKeyBytes } = this.#parts.store.parts.limits;
+    if (Buffer.byteLength(key) <= maxKeyBytes) return;
+    throw new DwcpError('ERR_DWCP_LIMIT', `a key above ${maxKeyBytes} bytes`, {
+      detail: { limit: 'maxKeyBytes', max: maxKeyBytes },
+    });
   }
 
   #countReceived(store: NamespaceStore, { frame, base, key }: UpdateRecord): void {

@@ -22,6 +22,8 @@ export interface Job {
   /** A large value is in flight: its successor waits to be a delta against it. */
   large: boolean;
   state: 'dirty' | 'preparing' | 'inFlight' | 'delayed';
+  /** How often it was put off. */
+  retries: number;
   /** Monotonic ms before which it is not tried again. */
   notBeforeMs: number;
 }
@@ -102,6 +104,7 @@ export class SessionNamespace {
       pending: 0,
       large: false,
       state: 'dirty',
+      retries: 0,
       notBeforeMs: 0,
     };
     this.#dirty.set(key, job);

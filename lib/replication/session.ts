@@ -17,13 +17,14 @@ import { NackReason, RefusedReason } from './wire.ts';
 import type { SyncRecord, UpdateRecord, WireRecord } from './wire.ts';
 
 /** Keys being read and encoded at once, per peer. */
-const MAX_PREPARING = 32;
+const MAX_PREPARING = 128;
 /** Updates in flight, per peer. */
 const MAX_IN_FLIGHT = 4_096;
 /** The next page of a scan is asked for when fewer keys wait. */
 const SCAN_LOW_WATER = 256;
-/** An update the peer had no room for is tried again after this, ms. */
+/** An update the peer could not take is tried again after this, doubled each time, at most 32-fold, ms. */
 const RETRY_MS = 2_000;
+const MAX_DOUBLINGS = 5;
 /** An update unanswered for this long is sent again whole, ms. */
 const ACK_TIMEOUT_MS = 60_000;
 /** Vectors are told again after this, if they changed: what a third node could not deliver goes round. */
@@ -307,7 +308,7 @@ export class Session {
     const namespace = this.#namespaces.get(ns)!;
     this.#preparing--;
     if (!namespace.open) return namespace.finish(job);
-    if (!updates) return namespace.retry(job, nowMs + RETRY_MS);
+    if (!updates) return namespace.retry(job, nowMs + retryDelayMs(job));
     for (const { update, sizeBytes, large } of updates) {
       job.large ||= large;
       namespace.sent(job, update.version.dot, sizeBytes, nowMs);
@@ -336,7 +337,7 @@ export class Session {
     }
     job.whole ||= reason === NackReason.base || reason === NackReason.damaged;
     this.#forget(namespace, job);
-    namespace.retry(job, reason === NackReason.base ? 0 : nowMs + RETRY_MS);
+    namespace.retry(job, reason === NackReason.base ? 0 : nowMs + retryDelayMs(job));
   }
 
   #refused(namespace: SessionNamespace, reason: RefusedReason): void {
@@ -455,4 +456,8 @@ export class Session {
   ): void {
     this.#out.push({ type: 'event', event, ns, ...rest });
   }
+}
+
+function retryDelayMs(job: Job): number {
+  return RETRY_MS * 2 ** Math.min(job.retries++, MAX_DOUBLINGS);
 }

@@ -102,11 +102,8 @@ export type WireRecord =
 const types = ['begin', 'sync', 'update', 'ack', 'nack', 'covered', 'refused'] as const;
 const MAX_NAME_BYTES = 256;
 const MAX_ACKS = 65_536;
-
-/** Bounds of the decoder. */
-export interface WireLimits {
-  readonly maxKeyBytes: number;
-}
+/** Longest key any node may allow; what this node allows is checked when it is applied. */
+const MAX_KEY_BYTES = 65_535;
 
 /** The version byte every message starts with. */
 export const messageHead: Buffer = Buffer.of(STATE_WIRE_VERSION);
@@ -158,7 +155,7 @@ function writeDot(writer: ByteWriter, dot: Dot): void {
  * The records of a message. Frames are views of it.
  * @throws ERR_DWCP_PROTOCOL, with what was wrong as cause
  */
-export function decodeMessage(message: Buffer, limits: WireLimits): WireRecord[] {
+export function decodeMessage(message: Buffer): WireRecord[] {
   try {
     const reader = new ByteReader(message);
     const version = reader.byte();
@@ -170,7 +167,7 @@ export function decodeMessage(message: Buffer, limits: WireLimits): WireRecord[]
       const type = types[reader.byte()];
       const body = readSized(reader, message.length, 'record');
       if (!type) throw new DwcpError('ERR_DWCP_FRAME_KIND', 'unknown state record');
-      records.push(readBody(type, new ByteReader(body), limits));
+      records.push(readBody(type, new ByteReader(body)));
     }
     return records;
   } catch (cause) {
@@ -179,19 +176,14 @@ export function decodeMessage(message: Buffer, limits: WireLimits): WireRecord[]
   }
 }
 
-function readBody(type: WireRecord['type'], reader: ByteReader, limits: WireLimits): WireRecord {
+function readBody(type: WireRecord['type'], reader: ByteReader): WireRecord {
   const ns = reader.varint();
-  const record = readRecord(type, ns, reader, limits);
+  const record = readRecord(type, ns, reader);
   if (reader.remaining > 0) throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', 'bytes left over');
   return record;
 }
 
-function readRecord(
-  type: WireRecord['type'],
-  ns: number,
-  reader: ByteReader,
-  limits: WireLimits,
-): WireRecord {
+function readRecord(type: WireRecord['type'], ns: number, reader: ByteReader): WireRecord {
   switch (type) {
     case 'begin':
       return { type, ns: 0 };
@@ -201,7 +193,7 @@ function readRecord(
       return { type, ns, name, fingerprint, vector: readVector(reader) };
     }
     case 'update':
-      return readUpdate(ns, reader, limits);
+      return readUpdate(ns, reader);
     case 'ack': {
       const count = reader.varint();
       if (count > MAX_ACKS) throw new DwcpError('ERR_DWCP_LIMIT', `${count} dots in one ack`);
@@ -217,8 +209,9 @@ function readRecord(
   }
 }
 
-function readUpdate(ns: number, reader: ByteReader, limits: WireLimits): UpdateRecord {
-  const key = readText(reader, limits.maxKeyBytes, 'maxKeyBytes');
+function readUpdate(ns: number, reader: ByteReader): UpdateRecord {
+  const key = readText(reader, MAX_KEY_BYTES, 'key');
+  if (key === '') throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', 'an empty key');
   const putWallMs = reader.varint();
   const version = decodeVersion(readSized(reader, reader.remaining, 'version'));
   const form = reader.byte();
