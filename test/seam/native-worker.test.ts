@@ -26,9 +26,9 @@ if (native.codec.abilities.xxh3) {
     test.serial(
       `terminating ${ROUNDS} workers in mid-operation neither crashes nor leaks (${node})`,
       async (t) => {
-        t.timeout(110_000);
+        t.timeout(240_000);
         const args = ['--expose-gc', child, String(ROUNDS)];
-        const { stdout } = await promisify(execFile)(node, args, { timeout: 100_000, env });
+        const { stdout } = await promisify(execFile)(node, args, { timeout: 230_000, env });
         const report = JSON.parse(stdout);
         t.is(report.tier, native.tier);
         t.is(report.rounds, ROUNDS);
