@@ -38,6 +38,6 @@ export class HalfOpen {
 
   /** Destroys all that are under way. */
   destroyAll(): void {
-    for (const socket of [...this.#timers.keys()]) socket.destroy();
+    for (const socket of this.#timers.keys()) socket.destroy();
   }
 }

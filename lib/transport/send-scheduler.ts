@@ -31,7 +31,7 @@ class Ring {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     } else if (this.#head >= this.#items.length) {
-      this.#items = [];
+      this.#items.length = 0;
       this.#head = 0;
     }
     return item;

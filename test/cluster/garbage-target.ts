@@ -1,10 +1,5 @@
 /** A process that listens and echoes, and tells its parent over IPC what broke and what it weighs. */
-import {
-  Connection,
-  type ConnectionStats,
-  netTransport,
-  systemClock,
-} from '../../lib/transport/index.ts';
+import { Connection, netTransport, systemClock } from '../../lib/transport/index.ts';
 
 /** What the parent gets when it asks. */
 export interface TargetReport {
@@ -37,10 +32,7 @@ const listener = await transport.listen({ host: '127.0.0.1', port: 0 }, (pipe) =
     onClose: (error) => {
       live.delete(connection);
       add(closes, { [error?.code ?? 'none']: 1 });
-      add(
-        violations,
-        connection.stats().violations as ConnectionStats['violations'] & Record<string, number>,
-      );
+      add(violations, connection.stats().violations);
     },
   });
   live.add(connection);

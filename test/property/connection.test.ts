@@ -3,7 +3,7 @@
  * any mix of sizes, classes, windows and link shapes; and with faults nothing wrong is ever delivered.
  */
 import test from 'ava';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { seededRandom } from '../../lib/random.ts';
 import {
   fault,

@@ -1,6 +1,6 @@
 /** The link envelope: any frames in any chunks come back equal; any damage is a typed error. */
 import test from 'ava';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isDwcpError } from '../../lib/errors.ts';
 import {
   encodePreface,
