@@ -180,9 +180,9 @@ export class ChainStore {
     return { blob, mark: markBlob(blob) };
   }
 
-  /** Deletes blobs that a durable batch no longer refers to. */
+  /** Deletes blobs that a durable batch no longer refers to; what fails is swept at the next open. */
   async discard(names: readonly string[]): Promise<void> {
-    for (const name of names) await this.#options.blobs.delete(name);
+    await Promise.allSettled(names.map((name) => this.#options.blobs.delete(name)));
   }
 
   #depthsOf(record: KeyRecord, kept: readonly Version[]): number[] {

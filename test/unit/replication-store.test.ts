@@ -51,9 +51,11 @@ async function folder(t: ExecutionContext): Promise<string> {
   return path;
 }
 
+const noise = seededRandom(7).bytes(200_000);
+
 /** A large value that compresses badly, and versions of it that differ little. */
 function large(version: number, sizeBytes = 200_000): Buffer {
-  const bytes = Buffer.from(seededRandom(7).bytes(sizeBytes));
+  const bytes = Buffer.from(noise.subarray(0, sizeBytes));
   for (let i = 0; i < version; i++) bytes.write(`edit ${i}`, 1000 * (i + 1));
   return bytes;
 }
@@ -81,7 +83,7 @@ test('updates of a large value are stored as small delta frames', async (t) => {
   const { chain } = await store.namespaces[0]!.reader.record('big');
   t.is(chain?.links.length, 6);
   for (const link of chain!.links.slice(1)) t.true(link.storedBytes < 2_000);
-  t.deepEqual(await files.get('big'), large(5));
+  t.true((await files.get('big'))?.equals(large(5)));
   await store.close();
   await open.close();
 });
@@ -102,7 +104,7 @@ test('a restart replays the chain, keeps the replica id and goes on counting', a
   store = await openStore(open);
   t.is(store.replicaId, replicaId);
   const files = bytesKeyspace(store);
-  t.deepEqual(await files.get('big'), large(3));
+  t.true((await files.get('big'))?.equals(large(3)));
   t.is((await files.get('small'))?.toString(), 'x');
   const next = await files.put('small', Buffer.from('y'));
   t.is(next.dot.seq, last.dot.seq + 1);
@@ -134,7 +136,7 @@ test('a rebase makes the newest value the full one and removes what it replaced'
   await open.close();
   const again = await openStorage({ path });
   const reopened = await openStore(again);
-  t.deepEqual(await bytesKeyspace(reopened).get('big'), large(5));
+  t.true((await bytesKeyspace(reopened).get('big'))?.equals(large(5)));
   await reopened.close();
   await again.close();
 });
@@ -147,7 +149,7 @@ test('a chain never grows past its bound', async (t) => {
     const { chain } = await store.namespaces[0]!.reader.record('big');
     t.true(chain!.links.length <= 4);
   }
-  t.deepEqual(await files.get('big'), large(11));
+  t.true((await files.get('big'))?.equals(large(11)));
   await store.close();
 });
 
@@ -233,11 +235,11 @@ test('lww keeps the loser of a concurrent write in the audit log with its value'
     const { context } = await files.getEntry(key);
     await files.put(key, bytes(1));
     await files.put(key, bytes(2), { context });
-    t.deepEqual(await files.get(key), bytes(2));
+    t.true((await files.get(key))?.equals(bytes(2)));
     await files.put(key, bytes(3));
     const [record, ...more] = await collect(files.audit({ key }));
     t.is(more.length, 0);
-    t.deepEqual(await record!.loserValue(), bytes(1));
+    t.true((await record!.loserValue())?.equals(bytes(1)));
   }
   await store.close();
 });
@@ -255,7 +257,7 @@ test('the audit log keeps its newest records and their values', async (t) => {
   }
   const records = await collect(files.audit());
   t.is(records.length, 2);
-  t.deepEqual(await records[1]!.loserValue(), large(7));
+  t.true((await records[1]!.loserValue())?.equals(large(7)));
   await store.close();
   t.true((await readdir(join(path, 'blobs'))).length <= 3);
   await open.close();
