@@ -212,7 +212,9 @@ export class ChainStore {
     if (frame && !frameBase && !mustAppend) return { frame, append: false };
     const base = await this.load(key, chain, chain.links.length - 1);
     const { cache, codec, limits } = this.#options;
-    const encoded = await cache.hold(this.cacheName(tip.dot), () => codec.delta(base, baseline));
+    const encoded = await cache.hold(this.cacheName(tip.dot), () =>
+      codec.delta(base, baseline, codec.audience),
+    );
     if (mustAppend) return { frame: encoded.frame, append: true };
     const delta = codec.inspect(encoded.frame).base !== undefined;
     const worthwhile = encoded.frame.length < baseline.sizeBytes * limits.maxChainShare;
@@ -246,7 +248,9 @@ export class ChainStore {
     for (const [at, next] of values.entries()) {
       const whole = at === 0 && values.length === 1 && !value.frameBase ? value.frame : undefined;
       const base = values[at - 1];
-      frames.push(whole ?? (await (base ? codec.delta(base, next) : codec.full(next))).frame);
+      frames.push(
+        whole ?? (await (base ? codec.delta(base, next, codec.audience) : codec.full(next))).frame,
+      );
     }
     const blob = await this.#putBlob(values[0]!, frames[0]!);
     const dots = used.map((depth) => old!.links[depth]!.dot);

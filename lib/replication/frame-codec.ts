@@ -11,11 +11,11 @@ import {
   encodeDelta,
   encodeFull,
 } from '../compression/index.ts';
-import type { Codec, Digest, Encoded } from '../compression/index.ts';
+import type { Digest, Encoded } from '../compression/index.ts';
 import { parseFrame } from '../compression/frame.ts';
 import type { FrameInfo } from '../compression/frame.ts';
 import { bindingOf } from '../compression/tier.ts';
-import { DigestKind } from '../compression/types.ts';
+import { Codec, DigestKind } from '../compression/types.ts';
 import { DwcpError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { CodecBinding, NativeBinding } from '../native/contract.ts';
@@ -38,6 +38,7 @@ export interface FrameCodecOptions {
 export class FrameCodec {
   /** What this node itself can read: what it stores must stay readable to it. */
   readonly own: FrameReader;
+  #audience: FrameReader;
   readonly #native: NativeBinding | undefined;
   readonly #binding: CodecBinding;
   readonly #limits: Limits;
@@ -48,7 +49,7 @@ export class FrameCodec {
     this.#binding = bindingOf(native);
     this.#limits = limits;
     this.#decoding = new ByteBudget(2 * limits.state.maxInFlightBytes);
-    this.own = { codecs: codecsOf(native).decode, digests: digestKindsOf(native) };
+    this.#audience = this.own = { codecs: codecsOf(native).decode, digests: digestKindsOf(native) };
   }
 
   /** CRC-32C, for records. */
@@ -57,6 +58,27 @@ export class FrameCodec {
   /** Bytes of decodes under way. */
   get decodingBytes(): number {
     return this.#decoding.usedBytes;
+  }
+
+  /**
+   * What this node and every linked peer can read: deltas are stored in this form, so that what is
+   * stored can be sent to all.
+   */
+  get audience(): FrameReader {
+    return this.#audience;
+  }
+
+  /** The readers of the peers linked now. */
+  setPeers(peers: readonly FrameReader[]): void {
+    const all = <T>(own: readonly T[], of: (peer: FrameReader) => readonly T[]): T[] =>
+      own.filter((each) => peers.every((peer) => of(peer).includes(each)));
+    const digests = all(this.own.digests, (peer) => peer.digests);
+    const codecs = all(this.own.codecs, (peer) => peer.codecs);
+    this.#audience = {
+      // One peer that reads no deltas must not cost all others theirs.
+      codecs: codecs.includes(Codec.chunk) ? codecs : this.own.codecs,
+      digests: digests.length > 0 ? digests : this.own.digests,
+    };
   }
 
   /** The best digest kind both this node and `reader` have. */

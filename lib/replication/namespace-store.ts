@@ -300,7 +300,8 @@ export class NamespaceStore {
 
   /** Who wrote a large value writes its successor, likely: have the match index of the base ready. */
   #warm(value: Baseline, { local, placement }: Commit): void {
-    const before = placement.chain?.links.at(-2);
+    // The base just used may be wanted again for a peer with other codecs; the one before it is not.
+    const before = placement.chain?.links.at(-3);
     if (before) this.chains.recall(before.dot)?.releaseIndex();
     if (!local) return;
     this.#warming?.cancel();

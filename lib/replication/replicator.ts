@@ -228,12 +228,19 @@ class NodeReplicator implements Replicator {
     if (known) return known;
     const session = new SessionDriver(this.#parts, link, this.#peer(link));
     this.#sessions.set(link, session);
+    this.#audience();
     return session;
   }
 
   #drop(link: Link): void {
     this.#sessions.get(link)?.close();
     this.#sessions.delete(link);
+    this.#audience();
+  }
+
+  #audience(): void {
+    const readers = [...this.#sessions.values()].map(({ reader }) => reader);
+    this.#store.parts.codec.setPeers(readers);
   }
 
   #peer({ peer: { nodeId, region } }: Link): PeerCounters {

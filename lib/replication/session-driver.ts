@@ -36,7 +36,8 @@ export class SessionDriver {
   readonly link: Link;
   readonly #parts: ReplicatorParts;
   readonly #counters: PeerCounters;
-  readonly #reader: FrameReader;
+  /** What the peer can decode and verify. */
+  readonly reader: FrameReader;
   readonly #bases = new PeerBases();
   readonly #scans = new Map<number, { keys: AsyncGenerator<{ key: string }>; busy: boolean }>();
   #session: Session;
@@ -50,7 +51,7 @@ export class SessionDriver {
     this.link = link;
     this.#counters = counters;
     const { codecs, digests } = link.peer;
-    this.#reader = { codecs: codecs as Codec[], digests: digests as DigestKind[] };
+    this.reader = { codecs: codecs as Codec[], digests: digests as DigestKind[] };
     this.#session = this.#newSession();
     this.#open();
   }
@@ -238,7 +239,7 @@ export class SessionDriver {
         return Promise.all(
           lacking.map(async (version): Promise<Prepared> => {
             const sourced = await this.#parts.frames.frame(store, job.key, record, version, {
-              reader: this.#reader,
+              reader: this.reader,
               has: (dot) => session.has(ns, dot),
               acked: this.#bases.get(ns, job.key),
               whole: job.whole,
