@@ -6,6 +6,7 @@
 import type { ClassicLevel } from 'classic-level';
 import { checkKey, checkRange } from './arguments.ts';
 import { GroupCommit } from './group-commit.ts';
+import { pinClassicLevel } from './pin-library.ts';
 import { closedError, storageError } from './storage-errors.ts';
 import type { Storage, StorageEntry, StorageOp, StorageRange } from './storage.ts';
 
@@ -41,6 +42,7 @@ export class LevelStorage implements Storage {
 
   /** Opens or creates the store in `folder`. Rejects with classic-level's own error. */
   static async open(folder: string): Promise<LevelStorage> {
+    pinClassicLevel();
     const { ClassicLevel: Database } = await import('classic-level');
     const db: Level = new Database(folder, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
     await db.open();

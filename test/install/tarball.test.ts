@@ -68,13 +68,29 @@ function npmCli(): string {
   return realpathSync(execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim());
 }
 
+/** A copy of the tree to pack from: building a binary clears build/, which other tests run on. */
+function copyTree(): string {
+  const left = /^(?:\.git|coverage|node_modules|build-.*)$/;
+  const copy = join(scratch, 'tree');
+  mkdirSync(copy);
+  const inner = /\/node_modules(?:\/|$)/;
+  for (const name of readdirSync(root).filter((entry) => !left.test(entry))) {
+    const filter = (path: string): boolean => !inner.test(path.slice(root.length));
+    const options = { recursive: true, preserveTimestamps: true, filter };
+    cpSync(join(root, name), join(copy, name), options);
+  }
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  return copy;
+}
+
 function pack(): string {
-  execFileSync(process.execPath, [join(root, 'scripts', 'prebuild.mjs')], {
-    cwd: root,
+  const tree = copyTree();
+  execFileSync(process.execPath, [join(tree, 'scripts', 'prebuild.mjs')], {
+    cwd: tree,
     stdio: 'pipe',
   });
   const args = [npmCli(), 'pack', '--silent', '--pack-destination', scratch];
-  execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+  execFileSync(process.execPath, args, { cwd: tree, encoding: 'utf8' });
   return join(
     scratch,
     readdirSync(scratch).find((name) => name.endsWith('.tgz'))!,
