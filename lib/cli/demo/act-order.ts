@@ -6,6 +6,6 @@ export const orderAct: ActResult = {
   id: 'order',
   title: 'Order',
   state: 'not built',
-  headline: 'A replicated log with a lying replica: not built yet',
+  headline: 'One log, one order, one lying replica',
   figures: [],
 };

@@ -81,7 +81,7 @@ function callAxes(calls, width, height, y) {
   }
   if (calls.barMs !== undefined) {
     parts.push(line(44, y(calls.barMs), width, y(calls.barMs), 'limit'));
-    parts.push(text(width, y(calls.barMs) - 5, 'limit-text', `bar ${msText(calls.barMs)}`, 'end'));
+    parts.push(text(50, y(calls.barMs) - 5, 'limit-text', `bar ${msText(calls.barMs)}`));
   }
   return parts;
 }

@@ -199,7 +199,7 @@ export class Topology {
   /** One dot per counted burst, larger for more bytes; it crosses ten times slower than the link. */
   #pulse(path, bytes, rttMs) {
     if (motionReduced.matches || document.hidden || this.#pulses.size >= maxPulses) return;
-    const radius = Math.min(6, 1.2 + Math.log10(bytes) * 0.8);
+    const radius = Math.min(7, Math.max(1.5, Math.log10(bytes) * 1.5 - 1.8));
     const dot = svg('circle', { class: 'pulse', r: radius.toFixed(1) });
     const durationMs = Math.max(350, Math.min(1400, rttMs * 5));
     const back = Math.random() < 0.5;
