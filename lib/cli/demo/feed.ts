@@ -124,7 +124,7 @@ export class Feed implements PageSource {
         id: nodeId,
         region,
         state: this.#cluster.stateOf(nodeId),
-        role: nodeId === writer ? 'writes, calls' : 'serves',
+        role: nodeId === writer ? 'writer' : 'serves',
       })),
       links: pairs.map(([a, b]) => this.#link(a, b)),
       bytes: this.bytes,

@@ -95,13 +95,12 @@ function callMarks(calls, from, to, x, width, height) {
     const room = mark.text.length * 6.6 + 10;
     const flip = at + room > width;
     const start = flip ? at - room : at;
-    const row = Math.max(
-      0,
-      ends.findIndex((end) => end < start),
-    );
-    ends[row] = start + room;
+    const row = ends.findIndex((end) => end < start);
     const kind = { 'data-kind': mark.kind };
-    parts.push(line(at, 14 * row, at, height - 20, 'event-line', kind));
+    parts.push(line(at, 14 * Math.max(0, row), at, height - 20, 'event-line', kind));
+    // No room for its words: the line stays, the log has the words.
+    if (row < 0) continue;
+    ends[row] = start + room;
     const words = text(
       flip ? at - 5 : at + 5,
       11 + 14 * row,

@@ -36,14 +36,15 @@ function place(state, width, height) {
     });
   });
   const middle = { x: width / 2, y: height / 2 };
-  return { spots, nodes, middle, key: `${width}x${height}:${[...nodes.keys()].join()}` };
+  const bend = narrow ? 0.06 : 0.17;
+  return { spots, nodes, middle, bend, key: `${width}x${height}:${[...nodes.keys()].join()}` };
 }
 
 /** A gentle arc that bows towards the middle, so that no line runs through a third node. */
-function arc(a, b, middle) {
+function arc(a, b, { middle, bend }) {
   const [x, y] = [(a.x + b.x) / 2, (a.y + b.y) / 2];
   const [dx, dy] = [middle.x - x, middle.y - y];
-  const bow = (0.17 * Math.hypot(b.x - a.x, b.y - a.y)) / Math.max(1, Math.hypot(dx, dy));
+  const bow = (bend * Math.hypot(b.x - a.x, b.y - a.y)) / Math.max(1, Math.hypot(dx, dy));
   const [cx, cy] = [x + dx * bow, y + dy * bow];
   return { d: `M${a.x} ${a.y}Q${cx} ${cy} ${b.x} ${b.y}`, x: (x + cx) / 2, y: (y + cy) / 2 };
 }
@@ -132,14 +133,14 @@ export class Topology {
       const [a, b] = [layout.nodes.get(link.a), layout.nodes.get(link.b)];
       if (!a || !b) continue;
       const inside = a.region === b.region;
-      const d = inside ? `M${a.x} ${a.y}L${b.x} ${b.y}` : arc(a, b, layout.middle).d;
+      const d = inside ? `M${a.x} ${a.y}L${b.x} ${b.y}` : arc(a, b, layout).d;
       const path = svg('path', { class: 'wire', d });
       wires.append(path);
       this.#wires.set(pairOf(link.a, link.b), path);
       const pair = pairOf(a.region, b.region);
       if (inside || this.#labels.has(pair)) continue;
       const [p, q] = [layout.spots.get(a.region), layout.spots.get(b.region)];
-      const mid = arc(p, q, layout.middle);
+      const mid = arc(p, q, layout);
       const at = `translate(${mid.x} ${mid.y})`;
       const text = svg('text', { y: 4.5 });
       const box = svg('rect', { x: -29, y: -13, width: 58, height: 26, rx: 13 });
