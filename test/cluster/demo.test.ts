@@ -50,19 +50,28 @@ function runs(pid: number): boolean {
   }
 }
 
-test.serial('three acts pass on the default data, and the report says so', async (t) => {
+test.serial('three acts are played on the default data, and the report judges them', async (t) => {
   t.timeout(180_000);
   const child = demo('--json', '--no-page');
   const [report, told] = await Promise.all([text(child.stdout!), text(child.stderr!)]);
   if (child.exitCode === null) await once(child, 'exit');
   const { acts, pass } = JSON.parse(report) as { acts: ActResult[]; pass: boolean };
   t.deepEqual(
-    acts.map(({ id, state }) => `${id} ${state}`),
-    ['bytes passed', 'faults passed', 'conflict passed', 'order not built'],
+    acts.map(({ id, error }) => `${id} ${error ?? 'played'}`),
+    ['bytes played', 'faults played', 'conflict played', 'order played'],
     told,
   );
-  t.true(pass);
-  t.is(child.exitCode, 0);
+  t.is(acts.at(-1)!.state, 'not built');
+  const missed = acts.flatMap(({ figures }) => figures.filter((figure) => figure.pass === false));
+  // Tests share the machine, so a bar on time may be missed here; `npm run bench -- demo` holds it.
+  t.deepEqual(
+    missed.filter(({ timed }) => timed !== true),
+    [],
+    told,
+  );
+  for (const { name, text } of missed) t.log(`late: ${name} ${text}`);
+  t.is(pass, missed.length === 0);
+  t.is(child.exitCode, pass ? 0 : 1);
   t.deepEqual(readdirSync(scratch), [], 'folders left behind');
 });
 
