@@ -7,7 +7,7 @@ import { defaultLimits } from '../limits.ts';
 import type { CodecLimits } from '../limits.ts';
 import type { CodecBinding, NativeBinding } from '../native/contract.ts';
 import type { Baseline } from './baseline.ts';
-import { computeDigest, computeDigestAsync, digestEquals, digestKinds } from './digest.ts';
+import { computeDigest, computeDigestAsync, digestEquals } from './digest.ts';
 import { ChecksumKind, checkLimits, parseFrame, payloadOf } from './frame.ts';
 import type { FrameInfo } from './frame.ts';
 import { decodePayload, decodePayloadAsync, inputBuffer } from './payload.ts';
@@ -90,10 +90,6 @@ function open(binding: CodecBinding, frame: Uint8Array, options: DecodeOptions):
   const info = parseFrame(binding, bytes);
   const limits = { ...defaultLimits.codec, ...options.limits };
   checkLimits(info, limits);
-  const kind = digestKind(info);
-  if (kind && !digestKinds(binding).includes(kind)) {
-    throw new DwcpError('ERR_DWCP_FRAME_CODEC', `this tier cannot verify digest kind ${kind}`);
-  }
   return { info, limits, payload: payloadOf(bytes, info) };
 }
 

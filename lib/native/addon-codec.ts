@@ -51,7 +51,7 @@ export class AddonCodec implements CodecBinding {
     zstd: true,
     prefixEncode: true,
     prefixDecode: true,
-    xxh3: true,
+    fastXxh3: true,
   };
   readonly #addon: AddonExports;
 

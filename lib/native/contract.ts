@@ -15,8 +15,11 @@ export interface CodecAbilities {
   readonly prefixEncode: boolean;
   /** Can read zstd frames made against a prefix. */
   readonly prefixDecode: boolean;
-  /** Has XXH3-128. */
-  readonly xxh3: boolean;
+  /**
+   * Computes XXH3-128 at the speed of memory and off the event loop, so that `Hello` announces it. Every
+   * tier computes it somehow: what one tier wrote, all can verify.
+   */
+  readonly fastXxh3: boolean;
 }
 
 /** Parameters of one zstd compression. */

@@ -15,6 +15,7 @@ import type {
 } from './contract.ts';
 import { crc32c } from './crc32c.ts';
 import { type NodeZstd, type NodeZstdProbe, probeNodeZstd, zstdParameter } from './node-zstd.ts';
+import { xxh3, xxh3Async } from './xxh3.ts';
 import { checkZstdFrame } from './zstd-frame.ts';
 
 /** First bytes of a trained dictionary; `node:zlib` would not take a prefix that starts so as raw. */
@@ -60,7 +61,7 @@ class PortableCodec implements CodecBinding {
 
   get abilities(): CodecAbilities {
     const { zstd, prefixDecode } = this.#probe;
-    return { zstd: zstd !== undefined, prefixEncode: false, prefixDecode, xxh3: false };
+    return { zstd: zstd !== undefined, prefixEncode: false, prefixDecode, fastXxh3: false };
   }
 
   crc32c(bytes: Uint8Array, seed = 0): number {
@@ -71,11 +72,12 @@ class PortableCodec implements CodecBinding {
 
   xxh3(bytes: Uint8Array): Buffer {
     checkBytes('bytes', bytes);
-    throw lacking('compute XXH3');
+    return xxh3(bytes);
   }
 
   async xxh3Async(bytes: Uint8Array): Promise<Buffer> {
-    return this.xxh3(bytes);
+    checkBytes('bytes', bytes);
+    return xxh3Async(bytes);
   }
 
   zstdCompress(bytes: Uint8Array, options: ZstdCompressOptions): Buffer {

@@ -44,7 +44,8 @@ for (const native of tiers) {
 
   test(`${native.tier}: digests agree between forms and have names`, async (t) => {
     const content = records(6000, 5);
-    for (const kind of digestKindsOf(native)) {
+    t.true(digestKindsOf(native).includes(DigestKind.sha256));
+    for (const kind of Object.values(DigestKind)) {
       const sum = digest(kind, content, native);
       t.true(digestEquals(sum, await digestAsync(kind, content, native)));
       t.true(digestEquals(sum, digestFromName(digestName(sum))!));
