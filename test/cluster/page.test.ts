@@ -44,6 +44,7 @@ test.before(async () => {
   feed = new Feed(cluster);
   await cluster.start();
   await meshed(cluster);
+  feed.watch();
   server = await servePage(feed);
   browser = await chromium.launchPersistentContext(join(folder, 'browser'), {
     executablePath,

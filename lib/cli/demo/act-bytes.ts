@@ -36,9 +36,9 @@ interface Shipped {
 }
 
 async function readLinks({ cluster }: Stage): Promise<LinkBytes> {
-  const status = await cluster.ask(writer, 'status', undefined);
+  const seen = await cluster.ask(writer, 'peers', undefined);
   return peers.map((nodeId) => {
-    const peer = status.peers.find((one) => one.nodeId === nodeId);
+    const peer = seen.find((one) => one.nodeId === nodeId);
     return (peer?.bytesIn ?? 0) + (peer?.bytesOut ?? 0);
   });
 }

@@ -162,7 +162,10 @@ async function perform(args: Arguments, terminal: Terminal, folder: string): Pro
   const feed = new Feed(cluster);
   let page: PageServer | undefined;
   try {
-    if (!flag(args, 'no-page')) page = await servePage(feed, { port });
+    if (!flag(args, 'no-page')) {
+      page = await servePage(feed, { port });
+      feed.watch();
+    }
     printOpening(terminal, inputs, page?.url);
     terminal.progress('  starting six processes …');
     await cluster.start();

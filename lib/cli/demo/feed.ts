@@ -1,5 +1,5 @@
 /**
- * What the page knows of the demo: the acts write into it, the children's status is polled into it,
+ * What the page knows of the demo: the acts write into it, how the children see each other is polled into it,
  * and the page's buttons come out of it. All lists are bounded.
  */
 import { nativeStatus } from '../../native/load.ts';
@@ -17,7 +17,7 @@ import type {
   PageState,
 } from '../../dashboard/state.ts';
 import { invalidArg } from '../../errors.ts';
-import type { NodeStatus } from '../../node/index.ts';
+import type { PeerStatus } from '../../node/index.ts';
 import { quantile, quantiles } from '../format.ts';
 import type { Cluster } from './cluster.ts';
 import { machineMs, type CallRecord, type MemberMessage } from './protocol.ts';
@@ -44,7 +44,7 @@ const pairs = members.flatMap(({ nodeId: a }, i) =>
 export class Feed implements PageSource {
   readonly #cluster: Cluster;
   readonly #startedMs = machineMs();
-  readonly #statuses = new Map<string, NodeStatus>();
+  readonly #peers = new Map<string, readonly PeerStatus[]>();
   readonly #acts = new Map<string, PageAct>();
   readonly #conflicts = new Map<string, PageConflict>();
   #events: PageEvent[] = [];
@@ -64,6 +64,10 @@ export class Feed implements PageSource {
     this.#cluster = cluster;
     cluster.on('message', (_nodeId, message) => this.#hear(message));
     cluster.on('crashed', (nodeId, reason) => this.event('bad', `${nodeId} ended: ${reason}`));
+  }
+
+  /** Begins to ask the nodes; without a page nobody needs to know. */
+  watch(): void {
     void this.#keepPolling();
   }
 
@@ -144,7 +148,7 @@ export class Feed implements PageSource {
   }
 
   status(): unknown {
-    return { nodes: Object.fromEntries(this.#statuses) };
+    return { peersSeenBy: Object.fromEntries(this.#peers) };
   }
 
   #now(): number {
@@ -187,16 +191,16 @@ export class Feed implements PageSource {
     };
   }
 
-  #peer(nodeId: string, of: string): NodeStatus['peers'][number] | undefined {
-    return this.#statuses.get(nodeId)?.peers.find((peer) => peer.nodeId === of);
+  #peer(nodeId: string, of: string): PeerStatus | undefined {
+    return this.#peers.get(nodeId)?.find((peer) => peer.nodeId === of);
   }
 
-  /** Asks every running node for its status, again and again, until the feed stops. */
+  /** Asks every running node how it sees its peers, again and again, until the feed stops. */
   async #keepPolling(): Promise<void> {
     while (!this.#stopped) {
       const asked = this.#cluster.running().map(async (nodeId) => {
-        const status = await this.#cluster.ask(nodeId, 'status', undefined, pollDeadlineMs);
-        this.#statuses.set(nodeId, status);
+        const peers = await this.#cluster.ask(nodeId, 'peers', undefined, pollDeadlineMs);
+        this.#peers.set(nodeId, peers);
       });
       // A node that is killed while it is asked does not answer; the map shows it as dead already.
       await Promise.allSettled(asked);

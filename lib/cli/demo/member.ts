@@ -71,7 +71,7 @@ class DemoMember {
     readMany: ({ keyspace, keys }) =>
       Promise.all(keys.map(async (key) => (await this.#json(keyspace).getEntry(key)).value)),
     cpu: async () => cpuMs(),
-    status: async () => this.#running().status(),
+    peers: async () => this.#running().status().peers,
     cut: async ({ from }) => this.#cut(from),
     startCalls: async ({ perSecond }) => {
       this.#load ??= new OpenLoop(

@@ -9,9 +9,9 @@ const meshDeadlineMs = 20_000;
 export async function meshed(cluster: Cluster): Promise<void> {
   const everyone = members.map(({ nodeId }) => nodeId);
   await until('a full mesh of links', meshDeadlineMs, async () => {
-    const statuses = await cluster.askAll(everyone, 'status', undefined);
-    const full = statuses.every(
-      ({ peers }) => peers.filter(({ state }) => state === 'alive').length === everyone.length - 1,
+    const views = await cluster.askAll(everyone, 'peers', undefined);
+    const full = views.every(
+      (peers) => peers.filter(({ state }) => state === 'alive').length === everyone.length - 1,
     );
     return full ? true : undefined;
   });

@@ -3,7 +3,7 @@
  * milliseconds of the machine's monotonic clock, which all processes share, so they can be compared.
  */
 import type { Dot } from '../../conflict/types.ts';
-import type { NodeStatus } from '../../node/index.ts';
+import type { PeerStatus } from '../../node/index.ts';
 import type { Address } from '../../transport/frame-pipe.ts';
 
 /** What a child is told when it starts. */
@@ -76,7 +76,8 @@ export interface Requests {
   };
   /** CPU time this process has used, ms. */
   cpu: { readonly args: undefined; readonly answer: number };
-  status: { readonly args: undefined; readonly answer: NodeStatus };
+  /** What the node sees of its peers; small, because it is asked often. */
+  peers: { readonly args: undefined; readonly answer: readonly PeerStatus[] };
   /** Cuts (or joins again) both directions to some nodes, from this side. */
   cut: { readonly args: { readonly from: readonly CutEnd[] }; readonly answer: undefined };
   startCalls: { readonly args: { readonly perSecond: number }; readonly answer: undefined };
