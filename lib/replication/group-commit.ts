@@ -11,8 +11,8 @@ import type { Storage, StorageOp } from '../storage/storage.ts';
 export interface StateSource<C> {
   /** The state record for a batch that makes exactly these changes durable. */
   sealState(changes: readonly C[]): StorageOp;
-  /** The batch with these changes is durable. */
-  durable(changes: readonly C[]): void;
+  /** This change is durable now; those after it in the batch are told of next. */
+  durable(change: C): void;
 }
 
 /** A change of one namespace that becomes durable with a batch. */
@@ -22,6 +22,7 @@ export interface StatePart<C> {
 }
 
 interface Waiter {
+  readonly part: StatePart<unknown> | undefined;
   readonly onDurable: (() => void) | undefined;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -64,8 +65,9 @@ export class GroupCommit {
 
   /**
    * Adds operations to the next batch, in call order; resolves when they are durable. Batches become
-   * durable in order. `onDurable` runs in the very step in which the namespace state advances, so
-   * nobody sees a vector without the effects that were announced; it must not throw.
+   * durable in order. The namespace state advances write by write, and `onDurable` runs in the same
+   * step: who looks at the vector in between finds no dot that was not announced, so that a session
+   * never says of a write it has yet to hear of that the peer has it. `onDurable` must not throw.
    * @throws ERR_DWCP_STORAGE when this or an earlier batch failed
    */
   commit<C>(ops: readonly StorageOp[], part?: StatePart<C>, onDurable?: () => void): Promise<void> {
@@ -79,14 +81,14 @@ export class GroupCommit {
       group.ops.push(op);
       group.sizeBytes += op.key.length + (op.type === 'put' ? op.value.length : 0);
     }
-    if (part) {
-      const source = part.source as StateSource<unknown>;
-      const changes = group.changes.get(source);
-      if (changes) changes.push(part.change);
-      else group.changes.set(source, [part.change]);
+    const untyped = part as StatePart<unknown> | undefined;
+    if (untyped) {
+      const changes = group.changes.get(untyped.source);
+      if (changes) changes.push(untyped.change);
+      else group.changes.set(untyped.source, [untyped.change]);
     }
     const done = new Promise<void>((resolve, reject) =>
-      group.waiters.push({ onDurable, resolve, reject }),
+      group.waiters.push({ part: untyped, onDurable, resolve, reject }),
     );
     this.#running ??= this.#run();
     return done;
@@ -113,8 +115,10 @@ export class GroupCommit {
       await this.#storage.batch(group.ops, { durable: true });
       this.#batches++;
       this.#writes += group.waiters.length;
-      for (const [source, changes] of group.changes) source.durable(changes);
-      for (const { onDurable } of group.waiters) onDurable?.();
+      for (const { part, onDurable } of group.waiters) {
+        part?.source.durable(part.change);
+        onDurable?.();
+      }
       for (const { resolve } of group.waiters) resolve();
     } catch (cause) {
       this.#failure ??= asStorageError(cause);

@@ -92,16 +92,13 @@ export class NamespaceState implements StateSource<StateChange> {
     return { type: 'put', key: layout.state(this.#ns), value: writer.finish() };
   }
 
-  durable(changes: readonly StateChange[]): void {
-    this.#vector = this.#after(changes);
+  durable(change: StateChange): void {
+    advance(this.#vector, change);
   }
 
   #after(changes: readonly StateChange[]): VersionVector {
     const next = this.#vector.clone();
-    for (const { dots, covered } of changes) {
-      for (const dot of dots) next.add(dot);
-      if (covered) next.merge(covered);
-    }
+    for (const change of changes) advance(next, change);
     return next;
   }
 
@@ -116,4 +113,9 @@ export class NamespaceState implements StateSource<StateChange> {
     this.auditNext = reader.varint();
     this.conflicts = reader.varint();
   }
+}
+
+function advance(vector: VersionVector, { dots, covered }: StateChange): void {
+  for (const dot of dots) vector.add(dot);
+  if (covered) vector.merge(covered);
 }
