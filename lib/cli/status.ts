@@ -26,7 +26,7 @@ async function fetchStatus(text: string): Promise<{ page: PageState; status: unk
 }
 
 function print(terminal: Terminal, page: PageState): void {
-  terminal.line(`${page.title}`);
+  terminal.line(page.title);
   terminal.line(`Tier: ${page.tier.name}. ${page.tier.reason}`);
   terminal.line();
   const nodes = page.nodes.map(({ id, region, state, role }) => [id, region, state, role ?? '']);

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { text as readText } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { ActResult } from '../../lib/cli/demo/act.ts';
@@ -53,7 +53,7 @@ function runs(pid: number): boolean {
 test.serial('three acts are played on the default data, and the report judges them', async (t) => {
   t.timeout(180_000);
   const child = demo('--json', '--no-page');
-  const [report, told] = await Promise.all([text(child.stdout!), text(child.stderr!)]);
+  const [report, told] = await Promise.all([readText(child.stdout!), readText(child.stderr!)]);
   if (child.exitCode === null) await once(child, 'exit');
   const { acts, pass } = JSON.parse(report) as { acts: ActResult[]; pass: boolean };
   t.deepEqual(

@@ -53,23 +53,23 @@ class NodeProcess {
 
 test('two nodes link up, the page of one tells of both, and a signal ends them in order', async (t) => {
   const first = new NodeProcess('--region', 'us', '--id', 'us-a', '--keyspace', 'prices=lww:json');
-  const [, seed] = await first.line(/listens on (\S+)/);
-  const second = new NodeProcess('--region', 'eu', '--id', 'eu-a', '--seed', seed!, '--page', '0');
+  const seed = (await first.line(/listens on (\S+)/))[1]!;
+  const second = new NodeProcess('--region', 'eu', '--id', 'eu-a', '--seed', seed, '--page', '0');
   t.teardown(async () => {
     first.child.kill('SIGKILL');
     second.child.kill('SIGKILL');
   });
-  const [, url] = await second.line(/^page (\S+)/);
+  const url = (await second.line(/^page (\S+)/))[1]!;
   await second.line(/link to us-a \(us\) is up/);
 
-  const asked = await promisify(execFile)(process.execPath, [main, 'status', url!, '--json']);
+  const asked = await promisify(execFile)(process.execPath, [main, 'status', url, '--json']);
   const { page } = JSON.parse(asked.stdout) as { page: PageState };
   t.deepEqual(
     page.nodes.map(({ id, state }) => `${id} ${state}`),
     ['eu-a alive', 'us-a alive'],
   );
   t.false(page.controls.enabled);
-  const shown = await promisify(execFile)(process.execPath, [main, 'status', url!]);
+  const shown = await promisify(execFile)(process.execPath, [main, 'status', url]);
   t.regex(shown.stdout, /eu-a – us-a\s+up/);
 
   t.is(await first.end(), 0);
@@ -82,6 +82,6 @@ test('status of nobody ends with 1 and names the address', async (t) => {
   const error = await t.throwsAsync<Error & { code: number; stderr: string }>(
     promisify(execFile)(process.execPath, [main, 'status', url]),
   );
-  t.is(error!.code, 1);
-  t.regex(error!.stderr, /127\.0\.0\.1:9/);
+  t.is(error.code, 1);
+  t.regex(error.stderr, /127\.0\.0\.1:9/);
 });

@@ -140,8 +140,7 @@ test('a bad button body does nothing and says why', async (t) => {
 });
 
 test('a source without buttons refuses them', async (t) => {
-  const { state: read, status } = sourceOf();
-  await using page = await servePage({ state: read, status });
+  await using page = await servePage({ state: () => state, status: () => ({}) });
   const headers = { origin: new URL(page.url).origin, 'x-dwcp-token': await tokenOf(page.url) };
   const body = JSON.stringify({ action: 'kill', target: 'eu-1' });
   t.is((await ask(`${page.url}act`, { method: 'POST', headers, body })).code, 409);

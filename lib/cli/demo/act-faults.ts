@@ -105,6 +105,13 @@ function judge(name: string, records: readonly CallRecord[]): Figure[] {
   ];
 }
 
+/** Ends the load and brings the victim back, however the act went: the next one needs both. */
+async function cleanUp({ cluster }: Stage): Promise<void> {
+  await cluster.ask(writer, 'stopCalls', undefined);
+  cluster.wake(victim);
+  if (cluster.stateOf(victim) === 'dead') await cluster.spawn(victim);
+}
+
 /** The act. */
 export const faultsAct: Act = {
   id: 'faults',
@@ -122,8 +129,8 @@ export const faultsAct: Act = {
       await cluster.ask(writer, 'startCalls', { perSecond });
       await serving(records, 0);
       phases = await play(stage, records);
-      await cluster.ask(writer, 'stopCalls', undefined);
     } finally {
+      await cleanUp(stage);
       cluster.off('message', hear);
     }
     printPhases(stage, records, phases);

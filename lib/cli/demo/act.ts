@@ -3,6 +3,7 @@ import type { Terminal } from '../terminal.ts';
 import type { Cluster } from './cluster.ts';
 import type { Feed } from './feed.ts';
 import type { Inputs } from './inputs.ts';
+import type { Hindrance } from './machine.ts';
 
 /** One measured figure. */
 export interface Figure {
@@ -25,8 +26,8 @@ export interface ActResult {
   readonly state: 'passed' | 'failed' | 'not built';
   readonly headline: string;
   readonly figures: readonly Figure[];
-  /** Share of the machine's CPU that other work took meanwhile. */
-  readonly otherWork?: number;
+  /** What the machine was doing meanwhile. */
+  readonly hindrance?: Hindrance;
   /** Why it failed, when it could not finish. */
   readonly error?: string;
 }
@@ -37,6 +38,8 @@ export interface Stage {
   readonly feed: Feed;
   readonly terminal: Terminal;
   readonly inputs: Inputs;
+  /** Scratch folder on the disk the nodes write to. */
+  readonly folder: string;
   /** 1, or more when an act is played again. */
   readonly attempt: number;
 }

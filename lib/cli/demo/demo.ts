@@ -10,6 +10,7 @@ import { servePage, type PageServer } from '../../dashboard/server.ts';
 import { nativeStatus } from '../../native/load.ts';
 import { flag, listOption, numberOption, reasonOf, UsageError } from '../command.ts';
 import type { Arguments, Command } from '../command.ts';
+import { msText } from '../format.ts';
 import { Terminal } from '../terminal.ts';
 import { bytesAct } from './act-bytes.ts';
 import { conflictAct } from './act-conflict.ts';
@@ -19,15 +20,13 @@ import { allPass, onlyLate, type Act, type ActResult, type Stage } from './act.t
 import { Cluster } from './cluster.ts';
 import { Feed } from './feed.ts';
 import { resolveInputs, type Inputs } from './inputs.ts';
-import { calm, watchOthers } from './machine.ts';
+import { calm, isHindered, watchMachine, type Hindrance } from './machine.ts';
 import { meshed } from './mesh.ts';
 import { playground } from './playground.ts';
 import { members, roundTripMs } from './wan.ts';
 
 /** Attempts at an act that other work on the machine made late. */
 const maxAttempts = 3;
-/** Share of the CPU above which other work counts as a hindrance. */
-const otherWorkLimit = 0.2;
 
 const acts: readonly Act[] = [bytesAct, faultsAct, conflictAct];
 
@@ -52,6 +51,20 @@ function printResult(terminal: Terminal, result: ActResult): void {
   if (result.error) terminal.line(terminal.paint('red', `  ✗ ${result.error}`));
 }
 
+/** Runs the act with an eye on the machine. */
+async function watched(
+  act: Act,
+  stage: Stage,
+): Promise<Pick<ActResult, 'headline' | 'figures'> & { hindrance: Hindrance }> {
+  const seen = await watchMachine(stage.cluster, stage.folder);
+  try {
+    return { ...(await act.run(stage)), hindrance: await seen() };
+  } catch (error) {
+    await seen();
+    throw error;
+  }
+}
+
 /** Runs an act once; a failure of the act is its result, not the end of the demo. */
 async function attempt(act: Act, stage: Stage): Promise<ActResult> {
   const { cluster, feed } = stage;
@@ -59,23 +72,25 @@ async function attempt(act: Act, stage: Stage): Promise<ActResult> {
   feed.disturbed = false;
   try {
     await calm(cluster);
-    const otherWorkNow = await watchOthers(cluster);
-    const { headline, figures } = await act.run(stage);
-    const otherWork = await otherWorkNow();
+    const { headline, figures, hindrance } = await watched(act, stage);
     const state = allPass(figures) ? 'passed' : 'failed';
     const said = feed.disturbed ? `${headline} (disturbed by hand)` : headline;
-    return { id, title, state, headline: said, figures, otherWork };
+    return { id, title, state, headline: said, figures, hindrance };
   } catch (error) {
     const reason = reasonOf(error);
     return { id, title, state: 'failed', headline: reason, figures: [], error: reason };
   }
 }
 
-/** Worth another try: only times were missed, while other work had much of the machine. */
-function hindered({ state, figures, otherWork = 0, error }: ActResult): boolean {
-  return (
-    state === 'failed' && error === undefined && onlyLate(figures) && otherWork > otherWorkLimit
-  );
+/** Worth another try: only times were missed, while the machine was busy with other work. */
+function wasHindered({ state, figures, hindrance, error }: ActResult): boolean {
+  if (state !== 'failed' || error !== undefined || hindrance === undefined) return false;
+  return onlyLate(figures) && isHindered(hindrance);
+}
+
+function hindranceText({ cpuShare, syncMs }: Hindrance): string {
+  const share = `${(cpuShare * 100).toFixed(0)} %`;
+  return `other work took ${share} of the CPU, small writes took ${msText(syncMs)} to the disk`;
 }
 
 /** Plays one act, again if other work on the machine made it late. */
@@ -88,9 +103,8 @@ async function play(act: Act, number: number, stage: Stage): Promise<ActResult> 
   let result = await attempt(act, stage);
   terminal.done();
   printResult(terminal, result);
-  for (let again = 2; again <= maxAttempts && hindered(result); again++) {
-    const share = `${((result.otherWork ?? 0) * 100).toFixed(0)} %`;
-    const why = `other work took ${share} of this machine's CPU; the act is played again`;
+  for (let again = 2; again <= maxAttempts && wasHindered(result); again++) {
+    const why = `${hindranceText(result.hindrance!)}: the act is played again`;
     feed.event('warn', why);
     terminal.line(terminal.paint('yellow', `  ${why}`));
     terminal.line();
@@ -171,7 +185,7 @@ async function perform(args: Arguments, terminal: Terminal, folder: string): Pro
     await cluster.start();
     await meshed(cluster);
     feed.event('good', `${members.length} processes run, every link is up`);
-    const stage: Stage = { cluster, feed, terminal, inputs, attempt: 1 };
+    const stage: Stage = { cluster, feed, terminal, inputs, folder, attempt: 1 };
     const results = await playAll(stage);
     const seconds = (systemClock.monotonic() - startedMs) / 1000;
     printSummary(terminal, results, seconds);

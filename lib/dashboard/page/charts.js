@@ -48,9 +48,8 @@ function freshRow(region, top, y, left, width) {
 function drawFresh(box, regions) {
   const { width, height } = box.getBoundingClientRect();
   if (!regions.some((region) => region.count > 0)) {
-    return box.replaceChildren(
-      html('p', { class: 'empty' }, 'No update has arrived anywhere yet.'),
-    );
+    box.replaceChildren(html('p', { class: 'empty' }, 'No update has arrived anywhere yet.'));
+    return;
   }
   const marks = regions.flatMap((region) => [
     ...region.samplesMs,
@@ -117,7 +116,8 @@ function callMarks(calls, from, to, x, width, height) {
 function drawCalls(box, calls) {
   const { width, height } = box.getBoundingClientRect();
   if (!calls || calls.buckets.length === 0) {
-    return box.replaceChildren(html('p', { class: 'empty' }, 'No calls have been made yet.'));
+    box.replaceChildren(html('p', { class: 'empty' }, 'No calls have been made yet.'));
+    return;
   }
   const to = calls.buckets.at(-1)[0];
   const buckets = calls.buckets.filter((bucket) => bucket[0] > to - windowMs);

@@ -62,7 +62,7 @@ function setLive(on, words) {
 }
 
 for (const button of document.querySelectorAll('button[data-action]')) {
-  button.addEventListener('click', () => act(button.dataset.action));
+  button.addEventListener('click', () => void act(button.dataset.action));
 }
 target.addEventListener('change', () => topology.update(latest, target.value));
 byId('controls').addEventListener('submit', (event) => event.preventDefault());
