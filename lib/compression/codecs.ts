@@ -1,5 +1,6 @@
 /**
- * Which codecs a tier can make and read, for `Hello` and for choosing. A tier reads more than it makes.
+ * Which codecs a tier can make and read in compiled code, for `Hello` and for choosing. What is stored is
+ * read on every tier, whatever its codec.
  */
 import type { CodecBinding, NativeBinding } from '../native/contract.ts';
 import { bindingOf } from './tier.ts';

@@ -49,7 +49,7 @@ export function encodePayload(
   if (codec === Codec.raw) return bytes;
   if (codec === Codec.brotli) return brotliEncode(bytes, brotliQuality(level));
   if (codec === Codec.chunk) throw notHere(codec);
-  requireZstd(binding, codec, codec === Codec.prefix && !binding.abilities.prefixEncode);
+  requireEncoder(binding, codec);
   return binding.zstdCompress(bytes, { level, prefix });
 }
 
@@ -65,13 +65,13 @@ export async function encodePayloadAsync(
   }
   if (codec === Codec.brotli) return brotliEncodeAsync(bytes, brotliQuality(level));
   if (codec === Codec.chunk) throw notHere(codec);
-  requireZstd(binding, codec, codec === Codec.prefix && !binding.abilities.prefixEncode);
+  requireEncoder(binding, codec);
   return binding.zstdCompressAsync(bytes, { level, prefix });
 }
 
 /**
  * Decodes a payload now to exactly `contentBytes`. The result is the caller's own memory.
- * @throws ERR_DWCP_FRAME_CODEC, ERR_DWCP_CODEC, ERR_DWCP_OUTPUT_LIMIT, ERR_DWCP_WINDOW_LIMIT,
+ * @throws ERR_DWCP_CODEC, ERR_DWCP_OUTPUT_LIMIT, ERR_DWCP_WINDOW_LIMIT,
  * ERR_DWCP_FRAME_CORRUPT
  */
 export function decodePayload(
@@ -83,7 +83,6 @@ export function decodePayload(
   if (codec === Codec.chunk) return decodeChunk(payload, prefix!, contentBytes, limits);
   if (contentBytes === 0) throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', 'empty content is raw');
   if (codec === Codec.brotli) return brotliDecode(payload, contentBytes, limits.maxWindowLog);
-  requireZstd(binding, codec, codec === Codec.prefix && !binding.abilities.prefixDecode);
   const { maxWindowLog } = limits;
   const bytes = binding.zstdDecompress(payload, { sizeBytes: contentBytes, maxWindowLog, prefix });
   return requireSize(bytes, contentBytes);
@@ -104,7 +103,6 @@ export async function decodePayloadAsync(
   }
   const { maxWindowLog } = limits;
   if (codec === Codec.brotli) return brotliDecodeAsync(payload, contentBytes, maxWindowLog);
-  requireZstd(binding, codec, codec === Codec.prefix && !binding.abilities.prefixDecode);
   const options = { sizeBytes: contentBytes, maxWindowLog, prefix };
   return requireSize(await binding.zstdDecompressAsync(payload, options), contentBytes);
 }
@@ -114,15 +112,16 @@ function requireSize(bytes: Buffer, contentBytes: number): Buffer {
   throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', 'decoded size differs from the header');
 }
 
-function requireZstd(binding: CodecBinding, codec: Codec, lacksPrefix: boolean): void {
-  if (binding.abilities.zstd && !lacksPrefix) return;
+function requireEncoder(binding: CodecBinding, codec: Codec): void {
+  const { zstd, prefixEncode } = binding.abilities;
+  if (codec === Codec.prefix ? prefixEncode : zstd) return;
   throw notHere(codec);
 }
 
 function notHere(codec: Codec): DwcpError {
   return new DwcpError(
     'ERR_DWCP_FRAME_CODEC',
-    `this tier cannot do codec ${codecName(codec)} here`,
+    `this tier cannot make codec ${codecName(codec)} here`,
     {
       detail: { codec },
     },

@@ -7,18 +7,19 @@
 /** Which implementation answers. */
 export type NativeTier = 'addon' | 'portable';
 
-/** Work the codec binding may or may not be able to do on this tier and Node version. */
+/**
+ * Work the codec binding does in compiled code on this tier and Node version: what `Hello` announces and
+ * what is chosen for new frames. What one tier wrote every tier reads: zstd frames of both sorts and
+ * XXH3-128 are decoded and verified everywhere, in TypeScript where nothing faster is there.
+ */
 export interface CodecAbilities {
-  /** Plain zstd frames, both ways. */
+  /** Makes plain zstd frames, and reads them fast. */
   readonly zstd: boolean;
   /** Can make zstd frames against a prefix. */
   readonly prefixEncode: boolean;
-  /** Can read zstd frames made against a prefix. */
+  /** Reads zstd frames made against a prefix fast. */
   readonly prefixDecode: boolean;
-  /**
-   * Computes XXH3-128 at the speed of memory and off the event loop, so that `Hello` announces it. Every
-   * tier computes it somehow: what one tier wrote, all can verify.
-   */
+  /** Computes XXH3-128 at the speed of memory, off the event loop when asked to. */
   readonly fastXxh3: boolean;
 }
 

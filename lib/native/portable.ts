@@ -1,7 +1,8 @@
 /**
  * The portable tier: the binding in TypeScript over `node:zlib`, for `--no-addons`, platforms without a
  * binary, and `DWCP_NATIVE=off`. Same contract, same limits, same error codes; `abilities` says what this
- * Node cannot do. zstd made here is plain: deltas against a prefix are read, not written.
+ * Node does fast. zstd made here is plain: deltas against a prefix are read, not written. Where `node:zlib`
+ * cannot read a frame, the decoder in TypeScript does.
  */
 import { DwcpError } from '../errors.ts';
 import { checkBytes, checkSeed, readCompressOptions, readDecompressOptions } from './arguments.ts';
@@ -16,6 +17,7 @@ import type {
 import { crc32c } from './crc32c.ts';
 import { type NodeZstd, type NodeZstdProbe, probeNodeZstd, zstdParameter } from './node-zstd.ts';
 import { xxh3, xxh3Async } from './xxh3.ts';
+import { decodeZstd, decodeZstdAsync } from './zstd-decode.ts';
 import { checkZstdFrame } from './zstd-frame.ts';
 
 /** First bytes of a trained dictionary; `node:zlib` would not take a prefix that starts so as raw. */
@@ -98,7 +100,10 @@ class PortableCodec implements CodecBinding {
   }
 
   zstdDecompress(bytes: Uint8Array, options: ZstdDecompressOptions): Buffer {
-    const [zstd, settings, finish] = this.#decompression(bytes, options);
+    const limits = this.#limits(bytes, options);
+    const zstd = this.#decoderFor(limits);
+    if (zstd === undefined) return decodeZstd(bytes, limits);
+    const [settings, finish] = nodeDecompression(bytes, limits);
     try {
       return finish(zstd.zstdDecompressSync(bytes, settings));
     } catch (error) {
@@ -107,7 +112,10 @@ class PortableCodec implements CodecBinding {
   }
 
   async zstdDecompressAsync(bytes: Uint8Array, options: ZstdDecompressOptions): Promise<Buffer> {
-    const [zstd, settings, finish] = this.#decompression(bytes, options);
+    const limits = this.#limits(bytes, options);
+    const zstd = this.#decoderFor(limits);
+    if (zstd === undefined) return decodeZstdAsync(bytes, limits);
+    const [settings, finish] = nodeDecompression(bytes, limits);
     return promised((done) => zstd.zstdDecompress(bytes, settings, done), finish);
   }
 
@@ -121,30 +129,36 @@ class PortableCodec implements CodecBinding {
     return [zstd, { params, pledgedSrcSize: bytes.length }] as const;
   }
 
-  #decompression(bytes: Uint8Array, options: ZstdDecompressOptions) {
+  #limits(bytes: Uint8Array, options: ZstdDecompressOptions): ZstdDecompressOptions {
     checkBytes('bytes', bytes);
-    const limits = readDecompressOptions(options);
-    const { sizeBytes, maxWindowLog, prefix } = limits;
-    const { zstd, prefixDecode } = this.#probe;
-    if (zstd === undefined) throw lacking('decompress zstd');
-    if (prefix !== undefined && (!prefixDecode || looksTrained(prefix))) {
-      throw lacking('read zstd frames made against this prefix');
-    }
-    checkZstdFrame(bytes, limits);
-    const settings = {
-      params: { [zstdParameter.windowLogMax]: maxWindowLog },
-      maxOutputLength: Math.max(1, sizeBytes),
-      ...(prefix === undefined ? {} : { dictionary: prefix }),
-    };
-    const finish = (result: Buffer): Buffer => {
-      if (result.length === sizeBytes) return result;
-      throw new DwcpError(
-        'ERR_DWCP_CODEC',
-        `The frame decoded to ${result.length} bytes, ${sizeBytes} were expected.`,
-      );
-    };
-    return [zstd, settings, finish] as const satisfies readonly [NodeZstd, object, unknown];
+    return readDecompressOptions(options);
   }
+
+  /** zstd of this Node, unless it cannot read what was made against this prefix. */
+  #decoderFor({ prefix }: ZstdDecompressOptions): NodeZstd | undefined {
+    const { zstd, prefixDecode } = this.#probe;
+    const unreadable = prefix !== undefined && (!prefixDecode || looksTrained(prefix));
+    return unreadable ? undefined : zstd;
+  }
+}
+
+/** Settings of `node:zlib` for a frame that keeps the limits, and the check of what it gives. */
+function nodeDecompression(bytes: Uint8Array, limits: ZstdDecompressOptions) {
+  const { sizeBytes, maxWindowLog, prefix } = limits;
+  checkZstdFrame(bytes, limits);
+  const settings = {
+    params: { [zstdParameter.windowLogMax]: maxWindowLog },
+    maxOutputLength: Math.max(1, sizeBytes),
+    ...(prefix === undefined ? {} : { dictionary: prefix }),
+  };
+  const finish = (result: Buffer): Buffer => {
+    if (result.length === sizeBytes) return result;
+    throw new DwcpError(
+      'ERR_DWCP_CODEC',
+      `The frame decoded to ${result.length} bytes, ${sizeBytes} were expected.`,
+    );
+  };
+  return [settings, finish] as const;
 }
 
 function looksTrained(prefix: Uint8Array): boolean {

@@ -19,23 +19,24 @@ interface FrameHeader {
   readonly hasChecksum: boolean;
 }
 
-const corrupt = (what: string): DwcpError =>
+/** The error of a frame that breaks the format. */
+export const corruptZstd = (what: string): DwcpError =>
   new DwcpError('ERR_DWCP_CODEC', `The zstd frame is corrupt: ${what}.`);
 
 function readHeader(bytes: Uint8Array): FrameHeader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 6) throw corrupt('truncated header');
-  if (view.getUint32(0, true) !== MAGIC) throw corrupt('wrong magic');
+  if (bytes.length < 6) throw corruptZstd('truncated header');
+  if (view.getUint32(0, true) !== MAGIC) throw corruptZstd('wrong magic');
   const descriptor = view.getUint8(4);
   const singleSegment = (descriptor & 0x20) !== 0;
-  if ((descriptor & 0x08) !== 0) throw corrupt('reserved bit set');
+  if ((descriptor & 0x08) !== 0) throw corruptZstd('reserved bit set');
   const sizeCode = descriptor >>> 6;
   const sizeBytes = sizeCode === 0 && singleSegment ? 1 : CONTENT_SIZE_BYTES[sizeCode]!;
   const dictionaryIdBytes = DICTIONARY_ID_BYTES[descriptor & 3]!;
   const windowAt = 5;
   const sizeAt = windowAt + (singleSegment ? 0 : 1) + dictionaryIdBytes;
   const headerBytes = sizeAt + sizeBytes;
-  if (bytes.length < headerBytes) throw corrupt('truncated header');
+  if (bytes.length < headerBytes) throw corruptZstd('truncated header');
   const contentBytes = readContentSize(view, sizeAt, sizeBytes);
   const windowBytes = singleSegment ? contentBytes! : windowOf(view.getUint8(windowAt));
   return { headerBytes, windowBytes, contentBytes, hasChecksum: (descriptor & 0x04) !== 0 };
@@ -58,22 +59,23 @@ function windowOf(descriptor: number): number {
 function checkBlocks(bytes: Uint8Array, header: FrameHeader): void {
   let at = header.headerBytes;
   for (let last = false; !last; ) {
-    if (at + 3 > bytes.length) throw corrupt('truncated block');
+    if (at + 3 > bytes.length) throw corruptZstd('truncated block');
     const head = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16);
     const kind = (head >>> 1) & 3;
-    if (kind === 3) throw corrupt('reserved block kind');
+    if (kind === 3) throw corruptZstd('reserved block kind');
     last = (head & 1) !== 0;
     at += 3 + (kind === 1 ? 1 : head >>> 3);
   }
   at += header.hasChecksum ? 4 : 0;
-  if (at !== bytes.length) throw corrupt(at > bytes.length ? 'truncated' : 'trailing bytes');
+  if (at !== bytes.length) throw corruptZstd(at > bytes.length ? 'truncated' : 'trailing bytes');
 }
 
 /**
  * Holds one frame against the limits of a decompression.
+ * @returns where the first block starts
  * @throws `ERR_DWCP_WINDOW_LIMIT`, `ERR_DWCP_OUTPUT_LIMIT`, `ERR_DWCP_CODEC`
  */
-export function checkZstdFrame(bytes: Uint8Array, limits: ZstdDecompressOptions): void {
+export function checkZstdFrame(bytes: Uint8Array, limits: ZstdDecompressOptions): number {
   const header = readHeader(bytes);
   const { sizeBytes, maxWindowLog } = limits;
   if (header.windowBytes > 2 ** maxWindowLog) {
@@ -89,7 +91,8 @@ export function checkZstdFrame(bytes: Uint8Array, limits: ZstdDecompressOptions)
     );
   }
   if (header.contentBytes !== undefined && header.contentBytes < sizeBytes) {
-    throw corrupt(`claims ${header.contentBytes} bytes, fewer than the ${sizeBytes} expected`);
+    throw corruptZstd(`claims ${header.contentBytes} bytes, fewer than the ${sizeBytes} expected`);
   }
   checkBlocks(bytes, header);
+  return header.headerBytes;
 }
