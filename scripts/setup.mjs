@@ -60,11 +60,8 @@ function installModules() {
   if (modulesAreCurrent()) return;
   console.log('npm packages: installing');
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund'];
-  // `npm ci` refuses a lockfile without the optional packages of every other platform, which registries may
-  // lack; `npm install` takes the same locked versions and leaves the lockfile alone with --no-save.
-  const done =
-    run('npm', ['ci', ...flags], { quiet: true }) || run('npm', ['install', '--no-save', ...flags]);
-  if (!done) throw new Error('npm install failed; see its output above');
+  const done = run('npm', ['ci', ...flags]);
+  if (!done) throw new Error('npm ci failed; see its output above');
   console.log('npm packages: installed');
 }
 
