@@ -1,9 +1,8 @@
-/** One list of C++ sources, true to the folders, and one list of error codes on both sides of the seam. */
+/** One list of C++ sources, true to the folders. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { errorCodes } from '../../lib/errors.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -46,12 +45,4 @@ test('the core includes nothing of Node', (t) => {
     .concat(['native/core/error_code.h'])
     .filter((file) => /#include [<"](?:napi|node_api|uv|v8|js_native)/.test(read(file)));
   t.deepEqual(including, []);
-});
-
-test('C++ and TypeScript have the same closed list of error codes', (t) => {
-  const table = /#define DWCP_ERROR_CODES\(CODE\)([\s\S]*?)\n\n/.exec(
-    read('native/core/error_code.h'),
-  );
-  const codes = [...table![1]!.matchAll(/CODE\((\w+)\)/g)].map((match) => `ERR_DWCP_${match[1]}`);
-  t.deepEqual(codes.toSorted(), Object.keys(errorCodes).toSorted());
 });
