@@ -35,7 +35,10 @@ export interface AuthorizeRequest {
   readonly namespace: string;
 }
 
-/** Decides whether a peer may do something. False closes the stream (or link) with ERR_DWCP_UNAUTHORIZED. */
+/**
+ * Decides, in the same turn, whether a peer may do something. Only `true` permits: false, a promise or
+ * a throw refuses the link, call or keyspace with ERR_DWCP_UNAUTHORIZED.
+ */
 export type Authorize = (request: AuthorizeRequest) => boolean;
 
 /** Numbers of one link for `status()`. */

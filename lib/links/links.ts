@@ -193,9 +193,17 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
     await Promise.all(this.#table.all().map((link) => link.drain(timeoutMs)));
   }
 
+  /** Only `true` permits: a hook that throws, or answers with a promise, refuses. */
   #permit(peer: Hello, secure: boolean, verb: string, namespace: string): boolean {
+    const { authorize } = this.#options;
+    if (authorize === undefined) return true;
     const { nodeId, region } = peer;
-    return this.#options.authorize?.({ peer: { nodeId, region, secure }, verb, namespace }) ?? true;
+    try {
+      return authorize({ peer: { nodeId, region, secure }, verb, namespace }) === true;
+    } catch (error) {
+      this.#logger.error({ nodeId, verb, namespace, error }, 'the authorize hook threw');
+      return false;
+    }
   }
 
   #accept(pipe: FramePipe): void {

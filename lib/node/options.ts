@@ -36,7 +36,7 @@ export interface NodeOptions {
   readonly allowPlaintext?: boolean;
   /** Replaces the transport, or wraps the one that would have been used. */
   readonly transport?: PipeTransport | ((own: PipeTransport) => PipeTransport);
-  /** Asked at link, call and keyspace level; false refuses with ERR_DWCP_UNAUTHORIZED. */
+  /** Asked at link, call and keyspace level; only `true` permits, else ERR_DWCP_UNAUTHORIZED. */
   readonly authorize?: Authorize;
   readonly limits?: LimitOverrides;
   readonly clock?: Clock;

@@ -189,8 +189,13 @@ export class Server {
   }
 }
 
+/** A handler may throw anything, also what cannot be made a text: telling of it must not throw again. */
 function errorReply(error: unknown): Reply {
-  if (!(error instanceof Error)) return { type: 'error', code: '', text: String(error) };
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return { type: 'error', code, text: error.message };
+  try {
+    if (!(error instanceof Error)) return { type: 'error', code: '', text: String(error) };
+    const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+    return { type: 'error', code, text: String(error.message) };
+  } catch {
+    return { type: 'error', code: '', text: 'the handler threw something that has no text' };
+  }
 }
