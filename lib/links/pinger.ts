@@ -17,7 +17,7 @@ export interface PingerOptions {
   readonly clock: Clock;
   readonly intervalMs: number;
   readonly deadAfterMs: number;
-  links(): readonly Pingable[];
+  readonly links: () => readonly Pingable[];
 }
 
 /** See the file header. Runs from construction to `stop`. */

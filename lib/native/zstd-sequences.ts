@@ -24,15 +24,14 @@ function field(maxAccuracyLog: number, accuracyLog: number, shares: readonly num
 
 /** Literal lengths: the usual shares, and base and extra bits by code. */
 const literalField = field(9, 6, [
-  ...[4, 3, ...runs([2, 11], [1, 3], [2, 9]), 3, 2],
-  ...runs([1, 5], [-1, 4]),
+  ...runs([4, 1], [3, 1], [2, 11], [1, 3], [2, 9], [3, 1], [2, 1], [1, 5], [-1, 4]),
 ]);
 const literalBits = [...runs([0, 16], [1, 4]), 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
 /** Match lengths. */
 const matchField = field(9, 6, [1, 4, 3, ...runs([2, 6], [1, 37], [-1, 7])]);
 const matchBits = [
-  ...runs([0, 32], [1, 4]),
-  ...[2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+  ...runs([0, 32], [1, 4], [2, 2], [3, 2], [4, 2], [5, 1]),
+  ...Array.from({ length: 10 }, (_, i) => i + 7),
 ];
 /** Offsets: the code is the number of extra bits. Codes above 30 are beyond every window accepted. */
 const offsetField: Field = {

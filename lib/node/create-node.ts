@@ -66,8 +66,8 @@ export class DwcpNode extends EventEmitter<NodeEvents> implements AsyncDisposabl
     this.nodeId = options.nodeId;
     this.region = options.region;
     this.address = parts.address;
-    this.handle = rpc.handle.bind(rpc) as Rpc['handle'];
-    this.call = rpc.call.bind(rpc) as Rpc['call'];
+    this.handle = rpc.handle.bind(rpc);
+    this.call = rpc.call.bind(rpc);
     this.#parts = parts;
     this.#startedMs = options.clock.monotonic();
     links.on('up', (link) => this.emit('peerUp', peerOf(link)));

@@ -30,7 +30,7 @@ export interface AuditEntry extends AuditRecord {
   /** Number of the record in its namespace, rising. */
   readonly number: number;
   /** Bytes of the loser; undefined for a tombstone. */
-  loserBytes(): Promise<Buffer | undefined>;
+  readonly loserBytes: () => Promise<Buffer | undefined>;
 }
 
 /** Turns decisions into operations; one record per loser that was prepared, in that order. */

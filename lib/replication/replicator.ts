@@ -165,7 +165,7 @@ class NodeReplicator implements Replicator {
       onListenerError: (error) => logger.error({ keyspace: name, error }, 'a watcher threw'),
     });
     store.onApplied = (applied) => this.#applied(store, keyspace, applied);
-    this.#keyspaces.set(name, keyspace as unknown as Keyspace);
+    this.#keyspaces.set(name, keyspace);
     for (const session of this.#sessions.values()) session.declare(store);
     return keyspace;
   }

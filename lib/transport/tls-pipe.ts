@@ -217,7 +217,7 @@ function inboundError(cause: Error, { authorizationError: reason }: TLSSocket): 
 function handshakeError(error: unknown, direction: string): DwcpError {
   if (isDwcpError(error) && error.code !== 'ERR_DWCP_LINK_DOWN') return error;
   const cause = isDwcpError(error) ? (error.cause ?? error) : error;
-  const code = String((cause as NodeJS.ErrnoException | undefined)?.code ?? '');
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? '';
   const message =
     cause instanceof Error ? cause.message : 'the peer closed it, perhaps refusing our certificate';
   return new DwcpError(

@@ -115,8 +115,7 @@ const undominated = (written: readonly Version[]): string[] =>
     .toSorted();
 
 function holds<T>(t: ExecutionContext, property: fc.IProperty<T>, numRuns = 500): void {
-  fc.assert(property, { numRuns });
-  t.pass();
+  t.notThrows(() => fc.assert(property, { numRuns }));
 }
 
 function same(actual: unknown, expected: unknown, what: string): void {

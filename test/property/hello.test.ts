@@ -83,32 +83,35 @@ test('unknown fields are ignored', (t) => {
 });
 
 test('random bytes are refused with a typed error', (t) => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => refusedOrRead(bytes)),
-    {
-      numRuns: 500,
-    },
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 2000 }), (bytes) => refusedOrRead(bytes)),
+      {
+        numRuns: 500,
+      },
+    ),
   );
-  t.pass();
 });
 
 test('any JSON is read or refused with a typed error', (t) => {
-  fc.assert(
-    fc.property(fc.json(), (json) => refusedOrRead(Buffer.from(json))),
-    { numRuns: 500 },
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(fc.json(), (json) => refusedOrRead(Buffer.from(json))),
+      { numRuns: 500 },
+    ),
   );
-  t.pass();
 });
 
 test('a Hello with one field replaced by anything is read or refused with a typed error', (t) => {
   const raw = JSON.parse(encodeHello(example).toString()) as Record<string, unknown>;
-  fc.assert(
-    fc.property(fc.constantFrom(...Object.keys(raw)), fc.jsonValue(), (field, value) =>
-      refusedOrRead(Buffer.from(JSON.stringify({ ...raw, [field]: value }))),
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(raw)), fc.jsonValue(), (field, value) =>
+        refusedOrRead(Buffer.from(JSON.stringify({ ...raw, [field]: value }))),
+      ),
+      { numRuns: 1000 },
     ),
-    { numRuns: 1000 },
   );
-  t.pass();
 });
 
 for (const [what, change] of Object.entries<Record<string, unknown>>({

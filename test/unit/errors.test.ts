@@ -18,7 +18,12 @@ test('C++ has the same codes in the same order', (t) => {
 
 test('docs/errors.md has exactly one row for each code, with a meaning and what to do', (t) => {
   const rows = [...read('docs/errors.md').matchAll(/^\| `(ERR_DWCP_\w+)` +\|(.+)\|(.+)\|$/gm)];
-  t.deepEqual(rows.map(([, code]) => code).toSorted(), codes.toSorted());
+  const explained = new Set(rows.map(([, code]) => code));
+  t.deepEqual(
+    codes.filter((code) => !explained.has(code)),
+    [],
+  );
+  t.is(rows.length, codes.length);
   const empty = rows.filter(([, , means, todo]) => !means?.trim() || !todo?.trim());
   t.deepEqual(empty, []);
 });

@@ -148,7 +148,7 @@ async function pair(clock: SimulatedClock, clockOfA: Clock = clock) {
   return {
     a,
     b,
-    partition(side: typeof cut) {
+    partition: (side: typeof cut): void => {
       cut = side;
       transport.refresh();
     },

@@ -170,7 +170,7 @@ test('a damaged blob is reported with the name of the key', async (t) => {
   const error = await t.throwsAsync(bytesKeyspace(reopened).get('big'), {
     code: 'ERR_DWCP_STORAGE_CORRUPT',
   });
-  t.regex(error!.message, /"big"/);
+  t.regex(error.message, /"big"/);
   await reopened.close();
   await again.close();
 });
