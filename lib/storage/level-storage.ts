@@ -18,6 +18,19 @@ const scanEntries = 256;
 const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+/**
+ * Writes all operations or none. One call per operation and one to commit: handed over as an array in one
+ * call, a worker terminated meanwhile leaves the rest of the array out and commits the part.
+ */
+async function writeWhole(db: Level, ops: readonly StorageOp[], durable: boolean): Promise<void> {
+  const batch = db.batch();
+  for (const op of ops) {
+    if (op.type === 'put') batch.put(asBuffer(op.key), asBuffer(op.value));
+    else batch.del(asBuffer(op.key));
+  }
+  await batch.write({ sync: durable });
+}
+
 /** A LevelDB in a folder of its own. */
 export class LevelStorage implements Storage {
   readonly kind = 'level';
@@ -28,16 +41,7 @@ export class LevelStorage implements Storage {
 
   private constructor(db: Level) {
     this.#db = db;
-    this.#commits = new GroupCommit((ops, durable) =>
-      db.batch(
-        ops.map((op) =>
-          op.type === 'put'
-            ? { type: 'put', key: asBuffer(op.key), value: asBuffer(op.value) }
-            : { type: 'del', key: asBuffer(op.key) },
-        ),
-        { sync: durable },
-      ),
-    );
+    this.#commits = new GroupCommit((ops, durable) => writeWhole(db, ops, durable));
   }
 
   /** Opens or creates the store in `folder`. Rejects with classic-level's own error. */
