@@ -75,7 +75,6 @@ test('a peer that reads nothing but raw gets raw', async (t) => {
 });
 
 test('a delta is never larger than the full form', async (t) => {
-  const rejected = stats().deltasRejected;
   const cases = [
     [noise(50_000, 1), Buffer.alloc(50_000)],
     [noise(300, 2), noise(300, 3)],
@@ -86,9 +85,9 @@ test('a delta is never larger than the full form', async (t) => {
     const full = await encodeFull(b);
     const delta = await encodeDelta(Baseline.of(a), b);
     t.true(delta.frame.length <= full.frame.length);
+    t.is(delta.codec, full.codec);
     t.true((await patch(Baseline.of(a), delta.frame)).equals(b));
   }
-  t.true(stats().deltasRejected > rejected);
 });
 
 // features.md section 3, trap 5: XOR returned zero-padded, longer data when a value shrank.
