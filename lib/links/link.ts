@@ -24,7 +24,7 @@ export interface Hello {
   /** Digest kinds this side can compute, see compression/digest.ts. */
   readonly digests: readonly number[];
   readonly maxMessageBytes: number;
-  /** Policy hash of each keyspace this node has declared. */
+  /** Policy hashes of keyspaces, as far as they are told here; a node tells them keyspace by keyspace. */
   readonly policies: Readonly<Record<string, string>>;
 }
 

@@ -70,11 +70,22 @@ export class DwcpNode extends EventEmitter<NodeEvents> implements AsyncDisposabl
     this.call = rpc.call.bind(rpc);
     this.#parts = parts;
     this.#startedMs = options.clock.monotonic();
-    links.on('up', (link) => this.emit('peerUp', peerOf(link)));
-    links.on('down', (link, error) => this.emit('peerDown', { ...peerOf(link), error }));
-    links.on('refused', (address, error) => this.emit('linkRefused', { address, error }));
-    health.on('suspect', ({ nodeId, region }) => this.emit('peerSuspect', { nodeId, region }));
-    health.on('alive', ({ nodeId, region }) => this.emit('peerAlive', { nodeId, region }));
+    links.on('up', (link) => this.#tell('peerUp', peerOf(link)));
+    links.on('down', (link, error) => this.#tell('peerDown', { ...peerOf(link), error }));
+    links.on('refused', (address, error) => this.#tell('linkRefused', { address, error }));
+    health.on('suspect', ({ nodeId, region }) => this.#tell('peerSuspect', { nodeId, region }));
+    health.on('alive', ({ nodeId, region }) => this.#tell('peerAlive', { nodeId, region }));
+  }
+
+  /** What a listener throws is logged: it stops neither the other listeners nor the node. */
+  #tell<K extends keyof NodeEvents>(event: K, ...args: NodeEvents[K]): void {
+    for (const listener of this.rawListeners(event)) {
+      try {
+        Reflect.apply(listener, this, args);
+      } catch (error) {
+        this.#parts.options.logger.error({ event, error }, 'a listener threw');
+      }
+    }
   }
 
   /**
@@ -198,11 +209,7 @@ async function openParts(
   opened.push(() => open.close());
   const incarnation = clock.now();
   let address = options.advertise;
-  let replicator: Replicator | undefined;
-  const self = (): Hello => ({
-    ...helloOf(options, incarnation, address),
-    policies: replicator?.policies() ?? {},
-  });
+  const self = (): Hello => helloOf(options, incarnation, address);
   const links = createLinks({
     self,
     transport: transport.own,
@@ -216,7 +223,7 @@ async function openParts(
   opened.push(() => links.close());
   const health = new HealthMonitor({ source: links, clock });
   opened.push(() => health.close());
-  replicator = await createReplicator({
+  const replicator = await createReplicator({
     links,
     open,
     clock,
@@ -226,7 +233,7 @@ async function openParts(
     nodeId,
     logger,
   });
-  opened.push(() => replicator?.close());
+  opened.push(() => replicator.close());
   const rpc = createRpc({
     links,
     clock,
@@ -262,7 +269,7 @@ function helloOf(
   { cluster, nodeId, region, limits }: ResolvedNodeOptions,
   incarnation: number,
   advertise: Address | undefined,
-): Omit<Hello, 'policies'> {
+): Hello {
   return {
     wireMin: 1,
     wireMax: 1,
@@ -274,6 +281,8 @@ function helloOf(
     codecs: codecsOf().decode,
     digests: digestKindsOf(),
     maxMessageBytes: limits.link.maxMessageBytes,
+    // Each keyspace tells its own when it is exchanged: a thousand of them would not fit one frame.
+    policies: {},
   };
 }
 

@@ -77,8 +77,6 @@ export interface Replicator {
     name: string,
     options?: KeyspaceOptions<P, C>,
   ): Keyspace<P, C>;
-  /** Fingerprint by keyspace, for `Hello`. */
-  policies(): Readonly<Record<string, string>>;
   stats(): ReplicationStats;
   /** Ends sessions and watches, waits until every write under way is durable. Idempotent. */
   close(): Promise<void>;
@@ -168,12 +166,6 @@ class NodeReplicator implements Replicator {
     this.#keyspaces.set(name, keyspace);
     for (const session of this.#sessions.values()) session.declare(store);
     return keyspace;
-  }
-
-  policies(): Readonly<Record<string, string>> {
-    return Object.fromEntries(
-      this.#store.namespaces.map(({ name, fingerprint }) => [name, fingerprint]),
-    );
   }
 
   stats(): ReplicationStats {
