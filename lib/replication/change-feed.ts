@@ -3,6 +3,7 @@
  * slow iterator keeps the latest change per key, at most `MAX_PENDING_KEYS` of them; past that it fails
  * with ERR_DWCP_LIMIT rather than miss a key in silence.
  */
+import { onAbort } from '../abort.ts';
 import { DwcpError } from '../errors.ts';
 
 /** Keys that may wait in one iterator. */
@@ -16,7 +17,8 @@ export interface WatchOptions {
 
 /** One kind of change, fanned out. */
 export class ChangeFeed<E extends { readonly key: string }> {
-  readonly #listeners = new Set<(event: E) => void>();
+  /** Each with how to stop it. */
+  readonly #listeners = new Map<(event: E) => void, () => void>();
   readonly #closers = new Set<(error?: DwcpError) => void>();
   readonly #onError: (error: unknown) => void;
 
@@ -30,9 +32,10 @@ export class ChangeFeed<E extends { readonly key: string }> {
   }
 
   emit(event: E): void {
-    for (const listener of this.#listeners) {
+    for (const listener of this.#listeners.keys()) {
       try {
-        listener(event);
+        const answer: unknown = listener(event);
+        if (answer instanceof Promise) answer.catch(this.#onError);
       } catch (error) {
         this.#onError(error);
       }
@@ -43,15 +46,15 @@ export class ChangeFeed<E extends { readonly key: string }> {
   subscribe(prefix: string, listener: (event: E) => void, options: WatchOptions = {}): () => void {
     const { signal } = options;
     const filtered = (event: E): void => {
-      if (event.key.startsWith(prefix)) listener(event);
+      return event.key.startsWith(prefix) ? listener(event) : undefined;
     };
+    if (signal?.aborted) return () => {};
     const stop = (): void => {
       this.#listeners.delete(filtered);
-      signal?.removeEventListener('abort', stop);
+      unlisten();
     };
-    if (signal?.aborted) return stop;
-    signal?.addEventListener('abort', stop, { once: true });
-    this.#listeners.add(filtered);
+    const unlisten = onAbort(signal, stop);
+    this.#listeners.set(filtered, stop);
     return stop;
   }
 
@@ -69,6 +72,7 @@ export class ChangeFeed<E extends { readonly key: string }> {
       over = true;
       failure ??= error;
       stop();
+      unlisten();
       this.#closers.delete(finish);
       wake?.();
     };
@@ -79,9 +83,9 @@ export class ChangeFeed<E extends { readonly key: string }> {
       wake?.();
     });
     this.#closers.add(finish);
+    const unlisten = onAbort(options.signal, () => finish());
     if (options.signal?.aborted) finish();
-    options.signal?.addEventListener('abort', () => finish(), { once: true });
-    const next = async (): Promise<IteratorResult<R>> => {
+    const take = async (): Promise<IteratorResult<R>> => {
       for (;;) {
         if (failure) throw failure;
         const [first] = pending;
@@ -93,6 +97,13 @@ export class ChangeFeed<E extends { readonly key: string }> {
         await new Promise<void>((resolve) => (wake = resolve));
         wake = undefined;
       }
+    };
+    // Calls of `next` that overlap are served in turn, as an async generator serves them.
+    let last: Promise<unknown> = Promise.resolve();
+    const next = (): Promise<IteratorResult<R>> => {
+      const result = last.then(take);
+      last = result.catch(() => undefined);
+      return result;
     };
     return {
       [Symbol.asyncIterator]() {
@@ -109,7 +120,7 @@ export class ChangeFeed<E extends { readonly key: string }> {
   /** Ends every subscription. */
   close(): void {
     for (const finish of this.#closers) finish();
-    this.#listeners.clear();
+    for (const stop of this.#listeners.values()) stop();
   }
 }
 

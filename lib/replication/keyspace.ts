@@ -12,6 +12,7 @@ import type {
   PolicyName,
   Version,
 } from '../conflict/index.ts';
+import { onAbort } from '../abort.ts';
 import type { Clock } from '../clock.ts';
 import { DwcpError, invalidArg } from '../errors.ts';
 import { ChangeFeed } from './change-feed.ts';
@@ -288,14 +289,13 @@ function aborted(signal: AbortSignal): DwcpError {
 
 async function untilAborted<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return task;
-  let onAbort: (() => void) | undefined;
+  let unlisten: (() => void) | undefined;
   const stopped = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(aborted(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
+    unlisten = onAbort(signal, () => reject(aborted(signal)));
   });
   try {
     return await Promise.race([task, stopped]);
   } finally {
-    signal.removeEventListener('abort', onAbort!);
+    unlisten?.();
   }
 }

@@ -7,6 +7,7 @@
  *   free of budget; if others were answered meanwhile it is a tail, hedged within the budget;
  * - never the same endpoint twice in a call, until none is left and one comes back.
  */
+import { onAbort } from '../abort.ts';
 import type { Budget, Lease } from '../balancing/index.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { DwcpError, isDwcpError } from '../errors.ts';
@@ -87,6 +88,7 @@ export class Call implements Waiter {
   #hedged = false;
   #open = true;
   #deadline: Timer | undefined;
+  #unlisten: (() => void) | undefined;
   #wait: Timer | undefined;
   #lastError: DwcpError | undefined;
 
@@ -101,7 +103,7 @@ export class Call implements Waiter {
   start(): void {
     const { signal, deadlineMs } = this.#spec;
     if (signal?.aborted) return this.#onAbort();
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#unlisten = onAbort(signal, this.#onAbort);
     this.#deadline = this.#env.clock.setTimer(() => this.#onDeadline(), Math.ceil(deadlineMs));
     if (!this.#launch(false)) this.#waitOrFail();
   }
@@ -292,7 +294,7 @@ export class Call implements Waiter {
     this.#open = false;
     this.#deadline?.cancel();
     this.#stopWaiting();
-    this.#spec.signal?.removeEventListener('abort', this.#onAbort);
+    this.#unlisten?.();
     for (const [id, entry] of this.#tries) {
       entry.timer?.cancel();
       this.#env.route.leave(id, this);

@@ -3,6 +3,7 @@
  * Invariants: handlers are called in wire order; `onClose` exactly once and last; after it nothing is
  * sent and nothing delivered. What arrives before a handler is set waits, bounded by credit.
  */
+import { onAbort } from '../abort.ts';
 import { DwcpError, type ErrorCode, isDwcpError } from '../errors.ts';
 import type { LinkLimits } from '../limits.ts';
 import type { Frame, Priority } from './frame-pipe.ts';
@@ -168,14 +169,14 @@ export class ConnectionStream implements Stream {
       } else this.close(error, error);
     };
     message.onHanded = () => {
-      signal.removeEventListener('abort', cancel);
+      unlisten();
       onHanded();
     };
     message.onFailed = (error) => {
-      signal.removeEventListener('abort', cancel);
+      unlisten();
       onFailed(error);
     };
-    signal.addEventListener('abort', cancel, { once: true });
+    const unlisten = onAbort(signal, cancel);
   }
 
   #deliver(message: InMessage): void {

@@ -1,8 +1,10 @@
 /** Handlers, hooks and listeners of the user's that throw, reject or never answer: none takes the node down. */
+import { getEventListeners } from 'node:events';
 import test from 'ava';
+import { sleep, systemClock } from '../../lib/clock.ts';
 import { isDwcpError } from '../../lib/errors.ts';
 import type { LocalOptions } from '../../lib/node/index.ts';
-import { local } from '../../lib/node/index.ts';
+import { createNode, local } from '../../lib/node/index.ts';
 import { eventually } from './replication-rig.ts';
 
 const nothing = Buffer.alloc(0);
@@ -85,4 +87,86 @@ test('an authorize hook that throws, or is asynchronous, refuses', async (t) => 
       await cluster.close();
     }
   }
+});
+
+test('listeners that throw are logged, and the node goes on', async (t) => {
+  const errors: string[] = [];
+  const quiet = (): void => {};
+  const logger = {
+    debug: quiet,
+    info: quiet,
+    warn: quiet,
+    error: (_particulars: object, message: string) => void errors.push(message),
+  };
+  const cluster = await local({ regions: ['a', 'b', 'c'], node: () => ({ logger }) });
+  t.teardown(() => cluster.close());
+  const [a, b, c] = cluster.nodes;
+  const throws = thrower(() => undefined);
+  let heard = 0;
+  for (const event of ['peerUp', 'peerDown', 'peerSuspect', 'peerAlive', 'linkRefused'] as const) {
+    a!.on(event, throws);
+    a!.on(event, () => heard++);
+  }
+  await c!.close();
+  await eventually('b alone is left', () => a!.status().regions.length >= 2 && heard > 0);
+  const [here, there] = [a!.keyspace('k'), b!.keyspace('k')];
+  there.subscribe(throws);
+  there.subscribe(() => Promise.reject(new Error('asynchronous')));
+  await here.put('key', nothing);
+  await eventually('it arrives', async () => (await there.get('key')) !== undefined);
+  await eventually(
+    'both are logged',
+    () => errors.filter((text) => text === 'a watcher threw').length === 2,
+  );
+  t.true(errors.includes('a listener threw'));
+});
+
+test('one signal serves any number of calls and watches, and nothing stays on it', async (t) => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', onWarning);
+  t.teardown(() => process.off('warning', onWarning));
+  const cluster = await local({ regions: ['a', 'b'] });
+  const [a, b] = cluster.nodes;
+  const { signal } = new AbortController();
+  const keyspace = b!.keyspace('k');
+  b!.handle('work', (payload) => payload);
+  await eventually('announced', () => a!.serving('work').length === 1);
+  const watches = Array.from({ length: 1_000 }, () => keyspace.watch('', { signal }));
+  const next = watches.map((watch) => watch.next());
+  for (let i = 0; i < 50; i++) keyspace.subscribe(() => {}, { signal });
+  await Promise.all(Array.from({ length: 100 }, () => a!.call('work', nothing, { signal })));
+  await Promise.all(
+    Array.from({ length: 100 }, (_, i) => keyspace.put(`key ${i}`, nothing, { signal })),
+  );
+  t.true((await Promise.all(next)).every(({ done }) => !done));
+  await Promise.all(watches.slice(500).map((watch) => watch.return?.()));
+  await cluster.close();
+  await sleep(systemClock, 10);
+  t.is(getEventListeners(signal, 'abort').length, 0);
+  t.deepEqual(warnings, []);
+});
+
+test('overlapping calls of next on a watch are served in turn, and all end with it', async (t) => {
+  const cluster = await local({ regions: ['a'] });
+  const keyspace = cluster.in('a').keyspace('k', { codec: 'json' });
+  const watch = keyspace.watch();
+  const [first, second, third] = [watch.next(), watch.next(), watch.next()];
+  await keyspace.put('one', 1);
+  await keyspace.put('two', 2);
+  t.is((await first).value?.key, 'one');
+  t.is((await second).value?.key, 'two');
+  await cluster.close();
+  t.true((await third).done);
+});
+
+test('a node with thousands of keyspaces still links', async (t) => {
+  const cluster = await local({ regions: ['a'] });
+  t.teardown(() => cluster.close());
+  const [a] = cluster.nodes;
+  for (let i = 0; i < 2_000; i++) a!.keyspace(`a-name-as-long-as-those-of-tenants-are-${i}`);
+  const late = await createNode({ region: 'b', seeds: [a!.address!] });
+  t.teardown(() => late.close());
+  await late.linked(1, { signal: AbortSignal.timeout(5_000) });
+  t.pass();
 });
