@@ -199,7 +199,8 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
     if (authorize === undefined) return true;
     const { nodeId, region } = peer;
     try {
-      return authorize({ peer: { nodeId, region, secure }, verb, namespace }) === true;
+      const answer: unknown = authorize({ peer: { nodeId, region, secure }, verb, namespace });
+      return answer === true;
     } catch (error) {
       this.#logger.error({ nodeId, verb, namespace, error }, 'the authorize hook threw');
       return false;

@@ -194,7 +194,8 @@ function errorReply(error: unknown): Reply {
   try {
     if (!(error instanceof Error)) return { type: 'error', code: '', text: String(error) };
     const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-    return { type: 'error', code, text: String(error.message) };
+    const message: unknown = error.message;
+    return { type: 'error', code, text: String(message) };
   } catch {
     return { type: 'error', code: '', text: 'the handler threw something that has no text' };
   }

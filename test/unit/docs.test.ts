@@ -107,7 +107,12 @@ test('docs/features.md has one row for every feature of the checklist', (t) => {
   const ids = Object.entries(checklist).flatMap(([area, count]) =>
     Array.from({ length: count }, (_, i) => `${area}-${i + 1}`),
   );
-  t.deepEqual(rows.map(([, id]) => id).toSorted(), ids.toSorted());
+  const listed = new Set(rows.map(([, id]) => id));
+  t.deepEqual(
+    ids.filter((id) => !listed.has(id)),
+    [],
+  );
+  t.is(rows.length, ids.length);
 });
 
 test('a feature that is there names its code and a test, one that is not gives a reason', (t) => {
