@@ -80,7 +80,10 @@ export class DwcpError extends Error {
   }
 }
 
-/** True when `value` is a {@link DwcpError}, of the given code if one is named. */
+/**
+ * True when `value` is a {@link DwcpError}, of the given code if one is named. Never throws.
+ * @example if (isDwcpError(error, 'ERR_DWCP_NO_ENDPOINT')) retryLater();
+ */
 export function isDwcpError(value: unknown, code?: ErrorCode): value is DwcpError {
   return value instanceof DwcpError && (code === undefined || value.code === code);
 }

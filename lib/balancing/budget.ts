@@ -18,6 +18,7 @@ export interface BudgetOptions {
 }
 
 /**
+ * A token bucket for extra attempts; times are monotonic ms.
  * @example
  * const retries = new Budget({ share: 0.2, perSecond: 10, burst: 100 });
  * retries.deposit(nowMs);

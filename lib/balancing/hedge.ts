@@ -16,7 +16,13 @@ const enoughSamples = 5;
 /** Lower and upper bound of the hedge delay beyond the round trip, ms. */
 export const hedgeBoundsMs = { min: 10, max: 30 } as const;
 
-/** Live quantiles of service time; old samples fade by halving. */
+/**
+ * Live quantiles of service time, ms; old samples fade by halving.
+ * @example
+ * const times = new ServiceTimes();
+ * for (const ms of [3, 4, 3, 5, 40]) times.record(ms);
+ * times.hedgeDelayMs; // how long to wait before a second attempt
+ */
 export class ServiceTimes {
   readonly #buckets = new Float64Array(bucketCount);
   #total = 0;

@@ -11,7 +11,13 @@ export interface LeaseOwner {
   learn(serviceMs: number): void;
 }
 
-/** A picked endpoint, held while the call runs. */
+/**
+ * A picked endpoint, held while the call runs. Made by `Picker.pick`; close it once.
+ * @example
+ * const lease = picker.pick();
+ * const reply = await send(lease.endpoint);
+ * lease.done(reply.ok, clock.monotonic() - lease.startMs);
+ */
 export class Lease implements InFlight {
   readonly startMs: number;
   /** Wait this long for an answer, ms, then call {@link late}. */

@@ -31,7 +31,11 @@ export function codecsOf(native?: NativeBinding): CodecSet {
   return codecSetOf(bindingOf(native));
 }
 
-/** The name of a codec id, for people. */
+/**
+ * The name of a codec id, for people.
+ * @throws RangeError for a number that is no codec
+ * @example codecName(readFrameInfo(frame).codec) // 'chunk'
+ */
 export function codecName(codec: Codec): keyof typeof Codec {
   for (const [name, id] of Object.entries(Codec)) {
     if (id === codec) return name as keyof typeof Codec;

@@ -47,7 +47,11 @@ export function compress(src: Uint8Array, options: CompressOptions = {}): Buffer
   return framed(binding, content, payload, codec, options);
 }
 
-/** As {@link compress}, off the event loop for large inputs; `src` is borrowed until it settles. */
+/**
+ * As {@link compress}, off the event loop for large inputs; `src` is borrowed until it settles.
+ * @throws ERR_DWCP_ABORTED, and what {@link compress} throws
+ * @example const frame = await compressAsync(value, { level: 9, signal });
+ */
 export async function compressAsync(
   src: Uint8Array,
   options: CompressAsyncOptions = {},
@@ -60,18 +64,22 @@ export async function compressAsync(
 }
 
 /**
- * Decodes a frame that needs no base, now. The result is the caller's own memory.
+ * Decodes a frame that needs no base, now. `frame` is borrowed until it returns; the result is the
+ * caller's own memory.
  * @throws as {@link decompressAsync}
+ * @example decompress(compress(value)).equals(value) // true
  */
 export function decompress(frame: Uint8Array, options: DecodeOptions = {}): Buffer {
   return decodeFrameSync(frame, options).bytes;
 }
 
 /**
- * Decodes a frame that needs no base, off the event loop for large values; `frame` is borrowed until it
- * settles.
- * @throws ERR_DWCP_FRAME_MAGIC, _VERSION, _CODEC, _FLAGS, _CORRUPT, _CHECKSUM, ERR_DWCP_OUTPUT_LIMIT,
- * ERR_DWCP_WINDOW_LIMIT, ERR_DWCP_CODEC, ERR_DWCP_BASE_MISSING, ERR_DWCP_ABORTED
+ * Decodes a frame that needs no base, off the event loop for large values; `frame` is borrowed
+ * until it settles, the result is the caller's own memory.
+ * @throws ERR_DWCP_FRAME_MAGIC, _VERSION, _CODEC, _FLAGS, _CORRUPT, _CHECKSUM,
+ * ERR_DWCP_OUTPUT_LIMIT, ERR_DWCP_WINDOW_LIMIT, ERR_DWCP_CODEC, ERR_DWCP_BASE_MISSING,
+ * ERR_DWCP_ABORTED
+ * @example const value = await decompressAsync(frame, { limits: { maxOutputBytes: 1 << 20 } });
  */
 export async function decompressAsync(
   frame: Uint8Array,

@@ -33,7 +33,12 @@ export interface Decoded {
   readonly digest: Digest | undefined;
 }
 
-/** Decodes a frame now; `baseline` is what a delta was made against. */
+/**
+ * Decodes a frame now; `baseline` is what a delta was made against. Both are borrowed until it
+ * returns; the result is the caller's own memory.
+ * @throws as {@link decodeFrame}
+ * @example const { bytes } = decodeFrameSync(frame, {}, Baseline.of(previous));
+ */
 export function decodeFrameSync(
   frame: Uint8Array,
   options: DecodeOptions = {},
@@ -49,10 +54,11 @@ export function decodeFrameSync(
 }
 
 /**
- * Decodes a frame, off the event loop for large values. `frame` and the baseline's bytes are borrowed
- * until it settles.
- * @throws ERR_DWCP_FRAME_* for a bad frame, ERR_DWCP_OUTPUT_LIMIT, ERR_DWCP_WINDOW_LIMIT, ERR_DWCP_LIMIT,
- * ERR_DWCP_CODEC, ERR_DWCP_BASE_MISSING, ERR_DWCP_BASE_MISMATCH, ERR_DWCP_ABORTED
+ * Decodes a frame, off the event loop for large values. `frame` and the baseline's bytes are
+ * borrowed until it settles; the result is the caller's own memory.
+ * @throws ERR_DWCP_FRAME_* for a bad frame, ERR_DWCP_OUTPUT_LIMIT, ERR_DWCP_WINDOW_LIMIT,
+ * ERR_DWCP_LIMIT, ERR_DWCP_CODEC, ERR_DWCP_BASE_MISSING, ERR_DWCP_BASE_MISMATCH, ERR_DWCP_ABORTED
+ * @example const { bytes } = await decodeFrame(frame, {}, Baseline.of(previous));
  */
 export async function decodeFrame(
   frame: Uint8Array,

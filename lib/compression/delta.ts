@@ -47,9 +47,11 @@ export async function diff(
 }
 
 /**
- * Rebuilds the value a frame carries; the result is the caller's own memory. Full frames are read too.
- * @throws ERR_DWCP_BASE_MISMATCH when the frame names another base, ERR_DWCP_FRAME_CHECKSUM on wrong
- * content, and whatever `decompressAsync` throws
+ * Rebuilds the value a frame carries; the result is the caller's own memory. Full frames are read
+ * too. Inputs are borrowed until it settles.
+ * @throws ERR_DWCP_BASE_MISMATCH when the frame names another base, ERR_DWCP_FRAME_CHECKSUM on
+ * wrong content, and whatever `decompressAsync` throws
+ * @example const next = await patch(Baseline.of(previous), delta);
  */
 export async function patch(
   baseline: Baseline,

@@ -20,8 +20,9 @@ export function digestKinds(binding: CodecBinding): readonly DigestKind[] {
 }
 
 /**
- * Digest kinds that are fast on a tier, best first, as `Hello` announces them; the loaded tier if none is
- * given. Every tier can compute and verify the others too.
+ * Digest kinds that are fast on a tier, best first, as `Hello` announces them; the loaded tier if
+ * none is given. Every tier can compute and verify the others too.
+ * @example const [digestKind] = digestKindsOf();
  */
 export function digestKindsOf(native?: NativeBinding): readonly DigestKind[] {
   return digestKinds(bindingOf(native));
@@ -36,7 +37,11 @@ export function digest(kind: DigestKind, bytes: Uint8Array, native?: NativeBindi
   return computeDigest(bindingOf(native), kind, bytes);
 }
 
-/** As {@link digest}, off the event loop for large inputs; `bytes` is borrowed until it settles. */
+/**
+ * As {@link digest}, off the event loop for large inputs; `bytes` is borrowed until it settles.
+ * @throws ERR_DWCP_FRAME_CODEC for a number that is no digest kind
+ * @example const { bytes } = await digestAsync(DigestKind.sha256, value); // 16 of them
+ */
 export function digestAsync(
   kind: DigestKind,
   bytes: Uint8Array,
@@ -69,17 +74,26 @@ export async function computeDigestAsync(
   return { kind, bytes: Buffer.from(full, 0, DIGEST_BYTES) };
 }
 
-/** True when kind and bytes agree. */
+/**
+ * True when kind and bytes agree.
+ * @example digestEquals(digest(DigestKind.sha256, a), digest(DigestKind.sha256, a)) // true
+ */
 export function digestEquals(a: Digest, b: Digest): boolean {
   return a.kind === b.kind && a.bytes.equals(b.bytes);
 }
 
-/** A name for blobs and maps: kind and digest in hex, `x3-…` or `s2-…`. */
+/**
+ * A name for blobs and maps: kind and digest in hex, `x3-…` or `s2-…`.
+ * @example cache.set(digestName(digest(DigestKind.sha256, value)), value);
+ */
 export function digestName({ kind, bytes }: Digest): string {
   return `${kind === DigestKind.xxh3 ? 'x3' : 's2'}-${bytes.toString('hex')}`;
 }
 
-/** The digest that {@link digestName} named, or undefined when `name` is not such a name. */
+/**
+ * The digest that {@link digestName} named, or undefined when `name` is not such a name.
+ * @example digestFromName('s2-00') // undefined
+ */
 export function digestFromName(name: string): Digest | undefined {
   const match = /^(x3|s2)-([0-9a-f]{32})$/.exec(name);
   if (!match) return undefined;

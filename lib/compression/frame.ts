@@ -64,7 +64,10 @@ export interface FrameHeader {
   readonly maxRatio?: number;
 }
 
-/** True for codecs whose payload refers to a base. */
+/**
+ * True for codecs whose payload refers to a base.
+ * @example isDelta(readFrameInfo(frame).codec)
+ */
 export function isDelta(codec: Codec): boolean {
   return codec === Codec.prefix || codec === Codec.chunk;
 }

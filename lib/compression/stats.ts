@@ -75,7 +75,10 @@ export function countRejectedDelta(): void {
   deltasRejected++;
 }
 
-/** Counters of this thread since it started. */
+/**
+ * Counters of this thread since it started; a copy.
+ * @example stats().codecs.chunk
+ */
 export function stats(): CodecStats {
   const codecs = {} as Record<keyof typeof Codec, CodecCounters>;
   for (const [name, codec] of Object.entries(Codec)) {

@@ -44,7 +44,9 @@ const maxSeq = Number.MAX_SAFE_INTEGER;
 const minVersionBytes = 14;
 
 /**
- * Bytes of one version, owned by the caller. @throws ERR_DWCP_INVALID_ARG for fields out of range.
+ * Bytes of one version, owned by the caller.
+ * @throws ERR_DWCP_INVALID_ARG for fields out of range
+ * @example const bytes = encodeVersion(version);
  */
 export function encodeVersion(version: Version): Uint8Array {
   const writer = new ByteWriter().u8(formatVersion);
@@ -55,7 +57,8 @@ export function encodeVersion(version: Version): Uint8Array {
 /**
  * The version in `bytes`, which are read only during the call.
  * @throws ERR_DWCP_FRAME_VERSION for another format, ERR_DWCP_LIMIT past a bound,
- *   ERR_DWCP_FRAME_CORRUPT for anything the encoder would not write.
+ * ERR_DWCP_FRAME_CORRUPT for anything the encoder would not write.
+ * @example const { dot, hlc } = decodeVersion(bytes);
  */
 export function decodeVersion(
   bytes: Uint8Array,
@@ -67,7 +70,11 @@ export function decodeVersion(
   return version;
 }
 
-/** Bytes of a sibling set, owned by the caller. @throws ERR_DWCP_LIMIT above `maxVersions`. */
+/**
+ * Bytes of a sibling set, owned by the caller.
+ * @throws ERR_DWCP_LIMIT above `maxVersions`, ERR_DWCP_INVALID_ARG for fields out of range
+ * @example const bytes = encodeSiblings(set);
+ */
 export function encodeSiblings(
   set: SiblingSet,
   limits: ConflictCodecLimits = conflictCodecLimits,
@@ -82,7 +89,11 @@ export function encodeSiblings(
   return writer.finish();
 }
 
-/** The sibling set in `bytes`; throws as {@link decodeVersion} does. */
+/**
+ * The sibling set in `bytes`, which are read only during the call.
+ * @throws as {@link decodeVersion}
+ * @example const set = decodeSiblings(bytes);
+ */
 export function decodeSiblings(
   bytes: Uint8Array,
   limits: ConflictCodecLimits = conflictCodecLimits,
@@ -111,14 +122,22 @@ export function decodeSiblings(
   return set;
 }
 
-/** Bytes of a set of dots: a context token, or a version vector. */
+/**
+ * Bytes of a set of dots, owned by the caller: a context token, or a version vector.
+ * @throws ERR_DWCP_INVALID_ARG for dots out of range
+ * @example const token = encodeDots(contextOf(set));
+ */
 export function encodeDots(dots: DotRanges): Uint8Array {
   const writer = new ByteWriter().u8(formatVersion);
   writeDots(writer, [...dots]);
   return writer.finish();
 }
 
-/** The set of dots in `bytes`; throws as {@link decodeVersion} does. */
+/**
+ * The set of dots in `bytes`, which are read only during the call.
+ * @throws as {@link decodeVersion}
+ * @example const context = decodeDots(token);
+ */
 export function decodeDots(
   bytes: Uint8Array,
   limits: ConflictCodecLimits = conflictCodecLimits,

@@ -27,7 +27,10 @@ function containsSeq(ranges: readonly SeqRange[], seq: number): boolean {
   return at !== undefined && at[0] <= seq;
 }
 
-/** True when the set holds the dot. */
+/**
+ * True when the set holds the dot.
+ * @example containsDot(contextOf(set), version.dot)
+ */
 export function containsDot(dots: DotRanges, dot: Dot): boolean {
   return containsSeq(dots.get(dot.replica) ?? noRanges, dot.seq);
 }

@@ -13,7 +13,10 @@ export const maxWallMs: number = 2 ** 48 - 1;
 /** Largest counter within one millisecond. */
 export const maxCounter = 0xffff;
 
-/** Negative, zero or positive as `a` is before, at or after `b`. */
+/**
+ * Negative, zero or positive as `a` is before, at or after `b`.
+ * @example stamps.toSorted(compareHlc)
+ */
 export function compareHlc(a: Hlc, b: Hlc): number {
   return a.wallMs - b.wallMs || a.counter - b.counter;
 }
@@ -21,6 +24,7 @@ export function compareHlc(a: Hlc, b: Hlc): number {
 /**
  * The total order of versions, the same on every replica: stamp, then replica id, then sequence
  * number. Zero only for the same dot and stamp.
+ * @example const [oldest] = versions.toSorted(compareVersions);
  */
 export function compareVersions(a: Version, b: Version): number {
   const byStamp = compareHlc(a.hlc, b.hlc);

@@ -27,6 +27,7 @@ export interface Visible {
  * The visible versions of a key. `lww`: the greatest version, none if that is a tombstone.
  * `siblings`: every value that is not a tombstone.
  * @throws ERR_DWCP_INVALID_ARG for an unknown policy.
+ * @example const { versions, context } = visible(set, 'siblings');
  */
 export function visible(set: SiblingSet, policy: PolicyName): Visible {
   checkPolicy(policy);
@@ -54,6 +55,8 @@ export interface AuditInput {
  * The pairs a policy decided when `version` came to stand beside others: one record for each,
  * winner and loser the same on every replica. Empty when nothing was decided: no concurrency, or a
  * policy that shows all values.
+ * @throws ERR_DWCP_INVALID_ARG for an unknown policy
+ * @example audit({ namespace: 'prices', key, policy: 'lww', set, version, atMs: clock.now() })
  */
 export function audit(input: AuditInput): AuditRecord[] {
   const { namespace, key, policy, set, version, atMs } = input;

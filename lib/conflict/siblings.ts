@@ -47,7 +47,10 @@ export interface MergeResult {
   readonly dropped: readonly Version[];
 }
 
-/** Everything the holder of this set has seen of the key: the context for a write based on it. */
+/**
+ * Everything the holder of this set has seen of the key: the context for a write based on it.
+ * @example write(set, { dot, hlc, region: 'eu', context: contextOf(set) })
+ */
 export function contextOf(set: SiblingSet): CausalContext {
   const seen = new DotRangesBuilder();
   for (const { dot, context } of set) {
@@ -56,7 +59,10 @@ export function contextOf(set: SiblingSet): CausalContext {
   return seen.dots;
 }
 
-/** True when the writer of `later` had seen `earlier`. */
+/**
+ * True when the writer of `later` had seen `earlier`.
+ * @example hadSeen(b, a) || hadSeen(a, b) // false: they are concurrent
+ */
 export function hadSeen(later: Version, earlier: Version): boolean {
   return containsDot(later.context, earlier.dot);
 }
@@ -104,9 +110,10 @@ export function write(set: SiblingSet, input: Write): WriteResult {
 /**
  * Applies a version written anywhere. Never refuses for the number of siblings: what another
  * replica acknowledged is kept (each replica bounds its own writes; the codec bounds the set as a
- * whole).
+ * whole). Returns a new set; `set` is not changed.
  * @throws ERR_DWCP_PROTOCOL when the set holds other content under the same dot: a replica id was
- *   used twice. The set is unchanged.
+ * used twice. The set is unchanged.
+ * @example const { set, outcome, dropped } = merge(siblings, received);
  */
 export function merge(set: SiblingSet, version: Version): MergeResult {
   for (const member of set) {
@@ -121,7 +128,11 @@ export function merge(set: SiblingSet, version: Version): MergeResult {
   return { set: insert(rest, version), outcome, dropped };
 }
 
-/** Both sets merged. */
+/**
+ * Both sets merged; the order does not matter.
+ * @throws as {@link merge}
+ * @example const healed = mergeSets(here, there);
+ */
 export function mergeSets(a: SiblingSet, b: SiblingSet): SiblingSet {
   return b.reduce((set, version) => merge(set, version).set, a);
 }

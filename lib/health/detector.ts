@@ -60,7 +60,12 @@ export interface Sample {
 /** How long the observer ran between two moments, its stalls taken off, ms. See stall-log.ts. */
 export type RunningMs = (fromMs: number, toMs: number) => number;
 
-/** Remembers how a peer behaves and judges it. */
+/**
+ * Remembers how one peer behaves and judges it. All times are monotonic ms.
+ * @example
+ * const detector = new Detector(clock.monotonic(), (fromMs, toMs) => toMs - fromMs);
+ * const verdict = detector.judge({ nowMs, lastHeardMs, pingPendingSinceMs: undefined, rttMs: 1 });
+ */
 export class Detector {
   readonly #options: DetectorOptions;
   readonly #gaps: Float64Array;

@@ -9,7 +9,13 @@ interface Stall {
   readonly toMs: number;
 }
 
-/** Remembers stalls and subtracts them from spans of time. */
+/**
+ * Remembers the last stalls, 64 unless told, and subtracts them from spans of time, ms.
+ * @example
+ * const stalls = new StallLog();
+ * stalls.add(1_000, 1_300);
+ * stalls.runningMs(900, 1_400); // 200
+ */
 export class StallLog {
   readonly #stalls: Stall[] = [];
   readonly #maxStalls: number;

@@ -44,7 +44,15 @@ export interface NodeEvents {
   linkRefused: [event: { readonly address: string; readonly error: DwcpError }];
 }
 
-/** One node of the fabric. */
+/**
+ * One node of the fabric: keyspaces, calls, links and status. Made by {@link createNode}, which
+ * says what it owns; everything it opened goes with {@link DwcpNode.close}.
+ * @example
+ * const node = await createNode({ region: 'eu' });
+ * node.on('peerSuspect', ({ nodeId }) => console.log(nodeId, 'is silent'));
+ * console.log(node.status().native.reason);
+ * await node.close();
+ */
 export class DwcpNode extends EventEmitter<NodeEvents> implements AsyncDisposable {
   readonly nodeId: string;
   readonly region: string;

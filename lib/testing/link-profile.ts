@@ -24,7 +24,10 @@ export interface LinkProfile {
   readonly inbound?: DirectionProfile | undefined;
 }
 
-/** A profile for both ends: each delays what it sends by half of `roundTripMs`. */
+/**
+ * A profile for both ends: each delays what it sends by half of `roundTripMs`.
+ * @example wanProfile(80, { jitterMs: 2, rateBytesPerSecond: 12_500_000 })
+ */
 export function wanProfile(roundTripMs: number, more: DirectionProfile = {}): LinkProfile {
   return { outbound: { delayMs: roundTripMs / 2, ...more } };
 }
@@ -40,7 +43,10 @@ export const profiles: {
   wan220: wanProfile(220, { jitterMs: 5 }),
 };
 
-/** The same link, cut: nothing leaves (`outbound`), nothing comes in (`inbound`), or both. */
+/**
+ * The same link, cut: nothing leaves (`outbound`), nothing comes in (`inbound`), or both.
+ * @example pipe.setProfile(partitioned(profiles.wan80, 'inbound'));
+ */
 export function partitioned(
   profile: LinkProfile,
   side: 'both' | 'outbound' | 'inbound' = 'both',

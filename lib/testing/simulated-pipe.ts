@@ -241,7 +241,12 @@ export function simulatedPipePair(options: SimulatedPipeOptions = {}): [FramePip
   return [dialer, acceptor];
 }
 
-/** A network in memory; every transport made by it can reach every listener on it. */
+/**
+ * A network in memory; every transport made by it can reach every listener on it.
+ * @example
+ * const network = new SimulatedNetwork({ clock, latencyMs: 40 });
+ * const node = await createNode({ region: 'eu', clock, transport: network.transport() });
+ */
 export class SimulatedNetwork {
   readonly #options: SimulatedPipeOptions;
   readonly #listeners = new Map<string, (pipe: FramePipe) => void>();

@@ -29,7 +29,10 @@ const priorityBits = 0xc0;
 const dataFlags =
   FrameFlag.end | FrameFlag.open | FrameFlag.fin | FrameFlag.sequenceMask | priorityBits;
 
-/** The 8 bytes each side says first. */
+/**
+ * The 8 bytes each side says first; the caller's own memory.
+ * @example socket.write(encodePreface());
+ */
 export function encodePreface(range: WireRange = wireVersions): Buffer {
   const preface = Buffer.alloc(prefaceSizeBytes);
   preface.writeUInt32LE(magic, 0);
@@ -92,7 +95,12 @@ export function payloadSizeBytes(frame: OutgoingFrame): number {
   return sizeBytes;
 }
 
-/** Gathers frames into one contiguous buffer: a single write, and nothing borrowed afterwards. */
+/**
+ * Gathers frames into one contiguous buffer: a single write, and nothing borrowed afterwards.
+ * @example
+ * const encoder = new FrameEncoder({ maxPayloadBytes: 64 * 1024, checksum: true });
+ * socket.write(encoder.encode(frames));
+ */
 export class FrameEncoder {
   readonly #options: EnvelopeOptions;
 

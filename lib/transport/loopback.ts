@@ -7,7 +7,10 @@ const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
-/** True when the host names this machine only. Names other than `localhost` are not resolved. */
+/**
+ * True when the host names this machine only. Names other than `localhost` are not resolved.
+ * @example isLoopback('127.0.0.2') // true
+ */
 export function isLoopback(host: string): boolean {
   if (host.toLowerCase() === 'localhost') return true;
   const family = isIP(host);
