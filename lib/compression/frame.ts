@@ -24,6 +24,8 @@ const MAGIC_1 = 0x57;
 const FLAG_PADDED = 1 << 4;
 const RESERVED_FLAGS = 0b1110_0000;
 const DIGEST_BYTES = 16;
+/** Offset of the first size. */
+const SIZES_AT = 5;
 /** Small outputs are no bomb: `maxRatio` binds above this decoded size, bytes. */
 const RATIO_FLOOR_BYTES = 1024 * 1024;
 
@@ -94,7 +96,7 @@ export function writeFrame(
   frame[2] = FRAME_VERSION;
   frame[3] = codec;
   frame[4] = checksum.kind | ((base?.kind ?? 0) << 2) | (padding > 0 ? FLAG_PADDED : 0);
-  let at = writeVarint(frame, 5, contentBytes);
+  let at = writeVarint(frame, SIZES_AT, contentBytes);
   at = writeVarint(frame, at, payload.length);
   if (padding > 0) at = writeVarint(frame, at, padding);
   if (base) at += base.bytes.copy(frame, at);
@@ -173,6 +175,11 @@ export function readFrameInfo(frame: Uint8Array, native?: NativeBinding): FrameI
 /** The codec of a frame this build wrote. */
 export function codecOf(frame: Buffer): Codec {
   return frame[3] as Codec;
+}
+
+/** Decoded size of a frame that {@link parseFrame} has seen, bytes. */
+export function contentBytesOf(frame: Buffer): number {
+  return new ByteReader(frame, SIZES_AT).varint();
 }
 
 /** The payload of a parsed frame, as a view. */

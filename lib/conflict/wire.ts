@@ -22,6 +22,7 @@ export function corrupt(what: string, why: string): never {
   throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', `${what}: ${why}`, { detail: { what } });
 }
 
+const asciiPattern = /^[ -~]*$/;
 const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const utf8Encoder = new TextEncoder();
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -157,6 +158,7 @@ export class ByteWriter {
 
 /** True when `value` survives UTF-8 unchanged and takes at most `maxBytes`. */
 export function isEncodableText(value: string, maxBytes: number): boolean {
+  if (value.length <= maxBytes && asciiPattern.test(value)) return true;
   const bytes = utf8Encoder.encode(value);
   return bytes.length <= maxBytes && utf8Decoder.decode(bytes) === value;
 }

@@ -8,8 +8,13 @@ const MAX_VARINT_BYTES = 8;
 
 /** Appends; `finish` hands out the bytes, owned by the caller. */
 export class ByteWriter {
-  #bytes: Buffer = Buffer.allocUnsafe(128);
+  #bytes: Buffer;
   #at = 0;
+
+  /** @param sizeBytes about what will be written. */
+  constructor(sizeBytes = 128) {
+    this.#bytes = Buffer.allocUnsafe(sizeBytes);
+  }
 
   get sizeBytes(): number {
     return this.#at;

@@ -6,20 +6,26 @@
 import {
   Baseline,
   codecsOf,
+  compress,
   decodeFrame,
   digestKindsOf,
   encodeDelta,
   encodeFull,
 } from '../compression/index.ts';
-import type { Digest, Encoded } from '../compression/index.ts';
+import type { Decoded, Digest, Encoded } from '../compression/index.ts';
+import { decodeFrameSync } from '../compression/decode.ts';
 import { parseFrame } from '../compression/frame.ts';
 import type { FrameInfo } from '../compression/frame.ts';
+import { fullCodec } from '../compression/full-frame.ts';
 import { bindingOf } from '../compression/tier.ts';
 import { Codec, DigestKind } from '../compression/types.ts';
 import { DwcpError } from '../errors.ts';
 import type { Limits } from '../limits.ts';
 import type { CodecBinding, NativeBinding } from '../native/contract.ts';
 import { ByteBudget } from './byte-budget.ts';
+
+/** Up to this size the work takes less than handing it to another turn, bytes. */
+const IN_PLACE_BYTES = 4 * 1024;
 
 /** What the reader of a frame can do. */
 export interface FrameReader {
@@ -91,9 +97,15 @@ export class FrameCodec {
   }
 
   /** A frame of the whole value. */
-  async full(value: Baseline, reader: FrameReader = this.own): Promise<Encoded> {
+  async full(value: Baseline, reader: FrameReader = this.own): Promise<Pick<Encoded, 'frame'>> {
+    const { bytes, sizeBytes } = value;
+    if (sizeBytes <= IN_PLACE_BYTES) {
+      const codec = fullCodec(this.#binding, sizeBytes, reader.codecs);
+      const checksum = this.digestKind(reader);
+      return { frame: compress(bytes, { codec, checksum, native: this.#native }) };
+    }
     const digest = await this.digest(value, this.digestKind(reader));
-    return encodeFull(value.bytes, { codecs: reader.codecs, digest, native: this.#native });
+    return encodeFull(bytes, { codecs: reader.codecs, digest, native: this.#native });
   }
 
   /** A frame against `base`, or a whole one where that is no larger. */
@@ -118,14 +130,21 @@ export class FrameCodec {
    * The verified value in a frame. Only frames with a content digest are accepted.
    * @throws ERR_DWCP_FRAME_*, ERR_DWCP_BASE_*, ERR_DWCP_OUTPUT_LIMIT and what `decodeFrame` throws
    */
-  decode(frame: Buffer, base?: Baseline): Promise<Baseline> {
+  async decode(frame: Buffer, base?: Baseline): Promise<Baseline> {
     const { maxValueBytes } = this.#limits.state;
     const limits = { ...this.#limits.codec, maxOutputBytes: maxValueBytes };
+    const options = { limits, native: this.#native };
     const { contentBytes } = this.inspect(frame);
-    return this.#decoding.run(Math.min(contentBytes, maxValueBytes), async () => {
-      const { bytes, digest } = await decodeFrame(frame, { limits, native: this.#native }, base);
-      if (digest) return Baseline.of(bytes, digest);
-      throw new DwcpError('ERR_DWCP_FRAME_CHECKSUM', 'a value frame must carry a content digest');
-    });
+    if (contentBytes <= IN_PLACE_BYTES && (base?.sizeBytes ?? 0) <= IN_PLACE_BYTES) {
+      return verified(decodeFrameSync(frame, options, base));
+    }
+    return this.#decoding.run(Math.min(contentBytes, maxValueBytes), async () =>
+      verified(await decodeFrame(frame, options, base)),
+    );
   }
+}
+
+function verified({ bytes, digest }: Decoded): Baseline {
+  if (digest) return Baseline.of(bytes, digest);
+  throw new DwcpError('ERR_DWCP_FRAME_CHECKSUM', 'a value frame must carry a content digest');
 }

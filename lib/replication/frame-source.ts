@@ -12,7 +12,7 @@ import type { NamespaceStore } from './namespace-store.ts';
 import { ValueCache } from './value-cache.ts';
 
 /** A smaller value is sent whole, bytes. */
-const DELTA_FROM_BYTES = 256;
+const DELTA_FROM_BYTES = 512;
 
 /** A frame and the write whose value it is a delta against. */
 export interface SourcedFrame {

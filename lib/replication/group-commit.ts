@@ -4,6 +4,7 @@
  * touches. The first failure stops the store for good (fail-stop): after a failed sync nobody knows
  * what the disk holds, so nothing more is acknowledged until it is opened again.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DwcpError, isDwcpError } from '../errors.ts';
 import type { Storage, StorageOp } from '../storage/storage.ts';
 
@@ -39,6 +40,8 @@ const emptyGroup = (): Group => ({ ops: [], changes: new Map(), waiters: [], siz
 
 /** Bytes after which a group takes no more writes, so that one batch stays quick to sync. */
 const MAX_GROUP_BYTES = 4 * 1024 * 1024;
+/** Writes of one group: all that follows from them happens in one turn. */
+const MAX_GROUP_WRITES = 128;
 
 /** Collects writes into atomic durable batches. */
 export class GroupCommit {
@@ -73,7 +76,7 @@ export class GroupCommit {
   commit<C>(ops: readonly StorageOp[], part?: StatePart<C>, onDurable?: () => void): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
     let group = this.#queue.at(-1);
-    if (group === undefined || group.sizeBytes >= MAX_GROUP_BYTES) {
+    if (group === undefined || isFull(group)) {
       group = emptyGroup();
       this.#queue.push(group);
     }
@@ -104,6 +107,8 @@ export class GroupCommit {
     await Promise.resolve();
     for (let group = this.#queue.shift(); group; group = this.#queue.shift()) {
       await this.#write(group);
+      // Storage that answers at once must not keep everyone else from running.
+      if (this.#queue.length > 0) await nextTurn();
     }
     this.#running = undefined;
   }
@@ -125,6 +130,10 @@ export class GroupCommit {
       for (const { reject } of group.waiters) reject(this.#failure);
     }
   }
+}
+
+function isFull({ sizeBytes, waiters }: Group): boolean {
+  return sizeBytes >= MAX_GROUP_BYTES || waiters.length >= MAX_GROUP_WRITES;
 }
 
 function asStorageError(cause: unknown): DwcpError {

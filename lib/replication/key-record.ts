@@ -75,7 +75,9 @@ export function depthOf(chain: Chain | undefined, dot: Dot): number {
 
 /** Bytes of a record. `crc32c` seals it. */
 export function encodeRecord(record: KeyRecord, crc32c: (bytes: Uint8Array) => number): Buffer {
-  const writer = new ByteWriter().byte(FORMAT).sized(encodeSiblings(record.siblings));
+  const siblings = encodeSiblings(record.siblings);
+  const writer = new ByteWriter(siblings.length + inlineBytes(record) + 64);
+  writer.byte(FORMAT).sized(siblings);
   for (const place of record.places) {
     writer.byte(PLACES.indexOf(place.kind));
     if (place.kind === 'inline') writer.sized(place.bytes);
@@ -93,6 +95,13 @@ export function encodeRecord(record: KeyRecord, crc32c: (bytes: Uint8Array) => n
   const seal = Buffer.allocUnsafe(4);
   seal.writeUInt32LE(crc32c(writer.finish()), 0);
   return writer.raw(seal).finish();
+}
+
+function inlineBytes({ places }: KeyRecord): number {
+  return places.reduce(
+    (sum, each) => sum + (each.kind === 'inline' ? each.bytes.length + 8 : 0),
+    0,
+  );
 }
 
 /** Reads a record. @throws ERR_DWCP_STORAGE_CORRUPT naming `key` */

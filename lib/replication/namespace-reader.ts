@@ -16,9 +16,10 @@ import { isDwcpError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { ChainStore } from './chain-store.ts';
 import type { FrameCodec } from './frame-codec.ts';
-import { corruptKey, decodeRecord, depthOf, noRecord, placeOf, sameDot } from './key-record.ts';
+import { corruptKey, decodeRecord, depthOf, placeOf, sameDot } from './key-record.ts';
 import type { KeyRecord } from './key-record.ts';
 import { layout } from './layout.ts';
+import { RecordReads } from './record-reads.ts';
 
 /** Attempts of a reader that writers keep overtaking. */
 const MAX_READS = 8;
@@ -53,16 +54,17 @@ export interface NamespaceReaderOptions {
 /** Reads keys, ranges and the dot index. */
 export class NamespaceReader {
   readonly #options: NamespaceReaderOptions;
+  readonly records: RecordReads;
 
   constructor(options: NamespaceReaderOptions) {
+    const { ns, storage, codec } = options;
     this.#options = options;
+    this.records = new RecordReads({ ns, storage, crc32c: codec.crc32c });
   }
 
-  /** The key's record; {@link noRecord} when it was never written. @throws ERR_DWCP_STORAGE_CORRUPT */
-  async record(key: string): Promise<KeyRecord> {
-    const { storage, ns, codec } = this.#options;
-    const bytes = await storage.get(layout.record(ns, key));
-    return bytes ? decodeRecord(bytes, key, codec.crc32c) : noRecord;
+  /** The key's record, as {@link RecordReads.get} gives it. @throws ERR_DWCP_STORAGE_CORRUPT */
+  record(key: string): KeyRecord | Promise<KeyRecord> {
+    return this.records.get(key);
   }
 
   /** The value of a version that stands in `record`. */

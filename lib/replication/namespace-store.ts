@@ -230,7 +230,8 @@ export class NamespaceStore {
       }
       const places = placesAfter(record, record.siblings, placement);
       const rebased = { siblings: record.siblings, places, chain: placement.chain };
-      await this.#parts.commits.commit([...placement.ops, this.#putRecord(key, rebased)]);
+      const { op, remember } = this.#putRecord(key, rebased);
+      await this.#parts.commits.commit([...placement.ops, op], undefined, remember);
       await this.chains.discard(placement.obsoleteBlobs);
       return true;
     });
@@ -279,15 +280,18 @@ export class NamespaceStore {
     if (set.length > 1) this.state.conflicts++;
     const gone = record.siblings.filter((old) => !set.includes(old));
     const places = placesAfter(record, set, placement);
+    const next = { siblings: set, places, chain: placement.chain };
+    const { op, remember } = this.#putRecord(key, next);
     const ops: StorageOp[] = [
       ...placement.ops,
       ...change.audit,
       ...gone.map(({ dot }): StorageOp => ({ type: 'delete', key: layout.dot(this.ns, dot) })),
       { type: 'put', key: layout.dot(this.ns, version.dot), value: Buffer.from(key, 'utf8') },
-      this.#putRecord(key, { siblings: set, places, chain: placement.chain }),
+      op,
     ];
     const { commits, onChainGrown } = this.#parts;
     const announce = (): void => {
+      remember();
       if (value && value.sizeBytes >= CACHE_FROM_BYTES) this.chains.remember(version.dot, value);
       this.onApplied({ ...this.#describe(change), key, version, value, siblings: set });
     };
@@ -327,9 +331,13 @@ export class NamespaceStore {
     await this.#parts.commits.commit([], { source: this.state, change: { dots } });
   }
 
-  #putRecord(key: string, record: KeyRecord): StorageOp {
+  /** The operation, and what to call once it is durable. */
+  #putRecord(key: string, record: KeyRecord): { op: StorageOp; remember: () => void } {
     const value = encodeRecord(record, this.#parts.codec.crc32c);
-    return { type: 'put', key: layout.record(this.ns, key), value };
+    return {
+      op: { type: 'put', key: layout.record(this.ns, key), value },
+      remember: () => this.reader.records.remember(key, record, value.length),
+    };
   }
 
   #checkSize(sizeBytes: number): void {

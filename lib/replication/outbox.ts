@@ -55,7 +55,8 @@ export class Outbox {
     let shared: Buffer[] = [messageHead];
     let sizeBytes = 0;
     const send = (): void => {
-      if (shared.length > 1) this.#send(this.#stream, shared, Priority.state);
+      // One copy here is cheaper than hundreds of small parts through stream and socket.
+      if (shared.length > 1) this.#send(this.#stream, [Buffer.concat(shared)], Priority.state);
       shared = [messageHead];
       sizeBytes = 0;
     };
@@ -95,7 +96,8 @@ function joinAcks(records: readonly WireRecord[]): WireRecord[] {
   const rest: WireRecord[] = [];
   for (const record of records) {
     if (record.type !== 'ack') rest.push(record);
-    else acks.set(record.ns, [...(acks.get(record.ns) ?? []), ...record.dots]);
+    else if (acks.has(record.ns)) acks.get(record.ns)!.push(...record.dots);
+    else acks.set(record.ns, [...record.dots]);
   }
   return [...[...acks].map(([ns, dots]): WireRecord => ({ type: 'ack', ns, dots })), ...rest];
 }

@@ -1,29 +1,28 @@
 /**
- * The last write of each key that one peer is known to hold the value of, newest used last; bounded,
- * since forgetting one only costs a whole value.
+ * The last write of each key that one peer is known to hold the value of; bounded, since forgetting one
+ * only costs a whole value.
  */
 import type { Dot } from '../conflict/index.ts';
+import { RecentMap } from './recent-map.ts';
 
-const MAX_KEYS = 16_384;
+/** Keys remembered per namespace. */
+const MAX_KEYS = 32_768;
 
 /** Acknowledged bases of one peer. */
 export class PeerBases {
-  readonly #dots = new Map<string, Dot>();
+  readonly #byNamespace = new Map<number, RecentMap<string, Dot>>();
 
   get(ns: number, key: string): Dot | undefined {
-    return this.#dots.get(`${ns}/${key}`);
+    return this.#byNamespace.get(ns)?.get(key);
   }
 
   set(ns: number, key: string, dot: Dot): void {
-    const name = `${ns}/${key}`;
-    this.#dots.delete(name);
-    this.#dots.set(name, dot);
-    if (this.#dots.size <= MAX_KEYS) return;
-    const [oldest] = this.#dots.keys();
-    this.#dots.delete(oldest!);
+    let dots = this.#byNamespace.get(ns);
+    if (!dots) this.#byNamespace.set(ns, (dots = new RecentMap(MAX_KEYS)));
+    dots.set(key, dot);
   }
 
   delete(ns: number, key: string): void {
-    this.#dots.delete(`${ns}/${key}`);
+    this.#byNamespace.get(ns)?.delete(key);
   }
 }

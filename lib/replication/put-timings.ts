@@ -1,22 +1,23 @@
 /** When recent local writes were asked for, to measure how long they took to reach each peer; bounded. */
 import type { Dot } from '../conflict/index.ts';
-import { dotName } from './key-record.ts';
 import type { WriteTiming } from './namespace-store.ts';
+import { RecentMap } from './recent-map.ts';
 
-const MAX_WRITES = 16_384;
+/** Writes remembered per namespace. */
+const MAX_WRITES = 32_768;
 
-/** Timings by namespace and dot. */
+/** Timings by namespace and dot. All writes here are of one replica, unless its id was renewed. */
 export class PutTimings {
-  readonly #timings = new Map<string, WriteTiming>();
+  readonly #byNamespace = new Map<number, RecentMap<number, { dot: Dot; timing: WriteTiming }>>();
 
   get(ns: number, dot: Dot): WriteTiming | undefined {
-    return this.#timings.get(`${ns}/${dotName(dot)}`);
+    const known = this.#byNamespace.get(ns)?.get(dot.seq);
+    return known?.dot.replica === dot.replica ? known.timing : undefined;
   }
 
   set(ns: number, dot: Dot, timing: WriteTiming): void {
-    this.#timings.set(`${ns}/${dotName(dot)}`, timing);
-    if (this.#timings.size <= MAX_WRITES) return;
-    const [oldest] = this.#timings.keys();
-    this.#timings.delete(oldest!);
+    let timings = this.#byNamespace.get(ns);
+    if (!timings) this.#byNamespace.set(ns, (timings = new RecentMap(MAX_WRITES)));
+    timings.set(dot.seq, { dot, timing });
   }
 }

@@ -10,6 +10,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { Link } from '../links/link.ts';
 import type { DigestKind } from '../compression/index.ts';
 import type { Codec } from '../compression/index.ts';
+import { contentBytesOf } from '../compression/frame.ts';
 import type { Stream } from '../transport/stream.ts';
 import type { FrameReader } from './frame-codec.ts';
 import type { NamespaceStore } from './namespace-store.ts';
@@ -196,7 +197,7 @@ export class SessionDriver {
   }
 
   #storeOf(ns: number): NamespaceStore | undefined {
-    return this.#parts.store.namespaces.find((store) => store.ns === ns);
+    return this.#parts.store.byId(ns);
   }
 
   #scan(ns: number, runs: readonly DotRun[]): void {
@@ -312,7 +313,7 @@ export class SessionDriver {
   #countReceived(store: NamespaceStore, { frame, base, key }: UpdateRecord): void {
     const form = frame ? (base ? 'delta' : 'full') : 'tombstone';
     const wireBytes = UPDATE_OVERHEAD_BYTES + key.length + (frame?.length ?? 0);
-    const raw = frame ? this.#parts.store.parts.codec.inspect(frame).contentBytes : 0;
+    const raw = frame ? contentBytesOf(frame) : 0;
     countUpdate(this.#counters.received, form, wireBytes, raw);
     countUpdate(this.#parts.countersOf(store).received, form, wireBytes, raw);
   }

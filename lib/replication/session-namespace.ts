@@ -7,6 +7,7 @@
  */
 import { VersionVector } from '../conflict/index.ts';
 import type { Dot } from '../conflict/index.ts';
+import { Fifo } from './fifo.ts';
 import { dotName } from './key-record.ts';
 
 /** Keys that may wait for one peer and namespace. */
@@ -68,11 +69,13 @@ export class SessionNamespace {
   /** What the peer was last told. */
   told: VersionVector = new VersionVector();
   readonly #dirty = new Map<string, Job>();
+  /** The dirty jobs, each once, in their order. */
+  readonly #queue = new Fifo<Job>();
   /** Waiting for an earlier job of the same key. */
   readonly #parked = new Map<string, Job>();
   readonly #delayed = new Set<Job>();
   /** Preparing or in flight, by key. */
-  readonly #active = new Map<string, Set<Job>>();
+  readonly #active = new Map<string, Job[]>();
 
   constructor(ns: number, name: string, fingerprint: string) {
     this.ns = ns;
@@ -107,13 +110,14 @@ export class SessionNamespace {
       retries: 0,
       notBeforeMs: 0,
     };
-    this.#dirty.set(key, job);
+    this.#enqueue(job);
     return job;
   }
 
   /** The next key to prepare; those that must wait for an earlier job of theirs are passed over. */
   take(): Job | undefined {
-    for (const [key, job] of this.#dirty) {
+    for (let job = this.#queue.shift(); job; job = this.#queue.shift()) {
+      const { key } = job;
       this.#dirty.delete(key);
       if (this.#mustWait(key)) {
         this.#parked.set(key, job);
@@ -121,8 +125,8 @@ export class SessionNamespace {
       }
       job.state = 'preparing';
       const active = this.#active.get(key);
-      if (active) active.add(job);
-      else this.#active.set(key, new Set([job]));
+      if (active) active.push(job);
+      else this.#active.set(key, [job]);
       return job;
     }
     return undefined;
@@ -144,6 +148,7 @@ export class SessionNamespace {
   /** Forgets all jobs: the peer takes nothing. */
   clear(): void {
     this.#dirty.clear();
+    this.#queue.clear();
     this.#parked.clear();
     this.#delayed.clear();
     this.#active.clear();
@@ -165,7 +170,7 @@ export class SessionNamespace {
     job.notBeforeMs = notBeforeMs;
     job.state = notBeforeMs > 0 ? 'delayed' : 'dirty';
     if (notBeforeMs > 0) this.#delayed.add(job);
-    else this.#dirty.set(job.key, job);
+    else this.#enqueue(job);
   }
 
   /** Makes delayed jobs that are due dirty again. */
@@ -188,22 +193,28 @@ export class SessionNamespace {
   #mustWait(key: string): boolean {
     const active = this.#active.get(key);
     if (!active) return false;
-    return [...active].some((job) => job.state === 'preparing' || job.large);
+    return active.some((job) => job.state === 'preparing' || job.large);
+  }
+
+  #enqueue(job: Job): void {
+    this.#dirty.set(job.key, job);
+    this.#queue.push(job);
   }
 
   #leave(job: Job): void {
-    const active = this.#active.get(job.key);
-    active?.delete(job);
-    if (active?.size === 0) this.#active.delete(job.key);
+    const active = this.#active.get(job.key)?.filter((each) => each !== job);
+    if (active && active.length > 0) this.#active.set(job.key, active);
+    else this.#active.delete(job.key);
     const parked = this.#parked.get(job.key);
     if (!parked || this.#mustWait(job.key)) return;
     this.#parked.delete(job.key);
-    this.#dirty.set(job.key, parked);
+    this.#enqueue(parked);
   }
 
   #overflow(): void {
     this.overflowed = true;
     this.#dirty.clear();
+    this.#queue.clear();
     this.#parked.clear();
     this.#delayed.clear();
     this.awaited.clear();

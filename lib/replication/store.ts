@@ -66,6 +66,7 @@ export class Store {
   readonly parts: StoreParts;
   readonly #known: Map<string, Known>;
   readonly #namespaces = new Map<string, NamespaceStore>();
+  readonly #byId = new Map<number, NamespaceStore>();
   readonly #rebaser: Rebaser;
   #closing: Promise<void> | undefined;
 
@@ -116,6 +117,11 @@ export class Store {
     return [...this.#namespaces.values()];
   }
 
+  /** The namespace with this store's own number, if it was declared. */
+  byId(ns: number): NamespaceStore | undefined {
+    return this.#byId.get(ns);
+  }
+
   /**
    * Declares a namespace; the same declaration again gives the same object.
    * @throws ERR_DWCP_POLICY when it was created with another policy or codec; ERR_DWCP_CLOSED
@@ -129,6 +135,7 @@ export class Store {
     const { ns, stored } = known ?? this.#create(name, config);
     const namespace = new NamespaceStore(this.parts, { ns, name, config, stored });
     this.#namespaces.set(name, namespace);
+    this.#byId.set(ns, namespace);
     return namespace;
   }
 

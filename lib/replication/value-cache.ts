@@ -1,9 +1,16 @@
 /**
  * Recent values in memory, ready to be delta bases, least recently used first out. Bounded by bytes;
- * an entry that is in use stays, so the bound may be passed by what is in use at that moment.
+ * an entry that is in use stays, so the bound may be passed by what is in use at that moment. The order
+ * is a ring of links, so that no operation looks at more entries than it changes.
  */
 
-interface Entry<B> {
+interface Link {
+  before: Link;
+  after: Link;
+}
+
+interface Entry<B> extends Link {
+  readonly name: string;
   readonly value: B;
   readonly sizeBytes: number;
   users: number;
@@ -13,6 +20,8 @@ interface Entry<B> {
 export class ValueCache<B> {
   readonly #entries = new Map<string, Entry<B>>();
   readonly #maxBytes: number;
+  /** Before it the newest entry, after it the oldest. */
+  readonly #ring: Link = newRing();
   #sizeBytes = 0;
   #evictions = 0;
 
@@ -34,8 +43,8 @@ export class ValueCache<B> {
   get(name: string): B | undefined {
     const entry = this.#entries.get(name);
     if (entry === undefined) return undefined;
-    this.#entries.delete(name);
-    this.#entries.set(name, entry);
+    unlink(entry);
+    this.#append(entry);
     return entry.value;
   }
 
@@ -47,7 +56,9 @@ export class ValueCache<B> {
   set(name: string, value: B, sizeBytes: number): void {
     this.delete(name);
     if (sizeBytes > this.#maxBytes) return;
-    this.#entries.set(name, { value, sizeBytes, users: 0 });
+    const entry = { name, value, sizeBytes, users: 0, ...newRing() };
+    this.#entries.set(name, entry);
+    this.#append(entry);
     this.#sizeBytes += sizeBytes;
     this.#evict();
   }
@@ -56,6 +67,7 @@ export class ValueCache<B> {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
     this.#entries.delete(name);
+    unlink(entry);
     this.#sizeBytes -= entry.sizeBytes;
   }
 
@@ -72,13 +84,32 @@ export class ValueCache<B> {
     }
   }
 
+  #append(entry: Entry<B>): void {
+    entry.after = this.#ring;
+    entry.before = this.#ring.before;
+    entry.before.after = entry;
+    this.#ring.before = entry;
+  }
+
   #evict(): void {
-    if (this.#sizeBytes <= this.#maxBytes) return;
-    for (const [name, entry] of this.#entries) {
+    let link = this.#ring.after;
+    while (this.#sizeBytes > this.#maxBytes && link !== this.#ring) {
+      const entry = link as Entry<B>;
+      link = entry.after;
       if (entry.users > 0) continue;
-      this.delete(name);
+      this.delete(entry.name);
       this.#evictions++;
-      if (this.#sizeBytes <= this.#maxBytes) return;
     }
   }
+}
+
+function newRing(): Link {
+  const ring = {} as Link;
+  ring.before = ring.after = ring;
+  return ring;
+}
+
+function unlink({ before, after }: Link): void {
+  before.after = after;
+  after.before = before;
 }

@@ -12,7 +12,7 @@
  *   covered = ns vector            all of these reached you, some through what replaced them
  *   refused = ns reason            this namespace is not synchronised with you
  */
-import { ByteReader } from '../compression/varint.ts';
+import { ByteReader, varintSize, writeVarint } from '../compression/varint.ts';
 import { decodeVersion, encodeVersion, VersionVector } from '../conflict/index.ts';
 import type { Dot, Version } from '../conflict/index.ts';
 import { DwcpError, isDwcpError } from '../errors.ts';
@@ -114,9 +114,11 @@ export function encodeRecordParts(record: WireRecord): Buffer[] {
   writeBody(writer, record);
   const body = writer.finish();
   const frame = record.type === 'update' ? record.frame : undefined;
-  const head = new ByteWriter().byte(types.indexOf(record.type));
-  head.varint(body.length + (frame?.length ?? 0));
-  return frame ? [head.finish(), body, frame] : [head.finish(), body];
+  const bodyBytes = body.length + (frame?.length ?? 0);
+  const head = Buffer.allocUnsafe(1 + varintSize(bodyBytes));
+  head[0] = types.indexOf(record.type);
+  writeVarint(head, 1, bodyBytes);
+  return frame ? [head, body, frame] : [head, body];
 }
 
 function writeBody(writer: ByteWriter, record: WireRecord): void {

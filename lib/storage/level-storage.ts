@@ -16,7 +16,7 @@ type Level = ClassicLevel<Buffer, Buffer>;
 const scanEntries = 256;
 
 const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /**
  * Writes all operations or none. One call per operation and one to commit: handed over as an array in one
