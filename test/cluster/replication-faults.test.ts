@@ -139,6 +139,10 @@ test('a stalled peer costs a bounded amount, then gets the latest of every key',
     peak = Math.max(peak, session!.inFlightBytes);
     t.true(session!.waitingKeys <= 41);
   }
+  await eventually('updates in flight', () => {
+    peak = Math.max(peak, a.replicator.stats().peers[0]!.session!.inFlightBytes);
+    return peak > 0;
+  });
   t.true(peak > 0 && peak <= maxInFlightBytes + 32 * 61_000, `${peak} bytes in flight`);
   transport.set(profiles.none);
   await converged([from!, to!]);
