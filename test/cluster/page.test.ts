@@ -174,7 +174,7 @@ browserTest('freeze and kill reach the real process, heal brings both back', asy
 });
 
 for (const width of [1280, 390]) {
-  test.serial(`nothing is wider than a screen of ${width} px`, async (t) => {
+  browserTest(`nothing is wider than a screen of ${width} px`, async (t) => {
     await onPage(t, width, async (page) => {
       const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
       t.true(wide <= width, `${wide} px`);
