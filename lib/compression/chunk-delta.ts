@@ -25,8 +25,8 @@ import { ChunkScanner } from './chunk-scan.ts';
 import type { ChunkOps } from './chunk-scan.ts';
 import { throwIfAborted } from './signal.ts';
 
-/** Output bytes rebuilt between two chances to yield. */
-const BYTES_PER_TURN = 16 * 1024 * 1024;
+/** Output bytes rebuilt between two chances to yield: fresh memory takes about a millisecond for these. */
+const BYTES_PER_TURN = 1024 * 1024;
 
 /** How a chunk payload is made. */
 export interface ChunkOptions {
@@ -165,6 +165,10 @@ class Rebuild {
   #op = 0;
   #at = 0;
   #literalAt = 0;
+  /** What is left of the operation under way. */
+  #literalLeft = 0;
+  #copyFrom = 0;
+  #copyLeft = 0;
 
   constructor(ops: ChunkOps, literals: Buffer, base: Buffer, contentBytes: number) {
     this.#ops = ops;
@@ -173,24 +177,39 @@ class Rebuild {
     this.content = Buffer.allocUnsafeSlow(contentBytes);
   }
 
-  /** Writes about `bytes` more; true when the content is complete. */
+  /** Writes up to `bytes` more, stopping inside a long copy; true when the content is complete. */
   step(bytes: number): boolean {
-    const ops = this.#ops;
-    const stop = this.#at + bytes;
-    while (this.#op < ops.length && this.#at < stop) {
-      this.#literal(ops[this.#op]!);
-      const from = ops[this.#op + 1]!;
-      this.#at += this.#base.copy(this.content, this.#at, from, from + ops[this.#op + 2]!);
-      this.#op += 3;
+    const stop = Math.min(this.content.length, this.#at + bytes);
+    while (this.#at < stop) {
+      if (this.#literalLeft === 0 && this.#copyLeft === 0 && !this.#nextOp()) return true;
+      const literal = Math.min(this.#literalLeft, stop - this.#at);
+      this.#at += this.#literals.copy(
+        this.content,
+        this.#at,
+        this.#literalAt,
+        this.#literalAt + literal,
+      );
+      this.#literalAt += literal;
+      this.#literalLeft -= literal;
+      const copy = Math.min(this.#copyLeft, stop - this.#at);
+      this.#at += this.#base.copy(this.content, this.#at, this.#copyFrom, this.#copyFrom + copy);
+      this.#copyFrom += copy;
+      this.#copyLeft -= copy;
     }
-    if (this.#op < ops.length) return false;
-    this.#literal(this.#literals.length - this.#literalAt);
-    return true;
+    return this.#at === this.content.length;
   }
 
-  #literal(size: number): void {
-    const from = this.#literalAt;
-    this.#at += this.#literals.copy(this.content, this.#at, from, from + size);
-    this.#literalAt += size;
+  /** Takes up the next operation; after the last come the literals that are left. */
+  #nextOp(): boolean {
+    const ops = this.#ops;
+    if (this.#op >= ops.length) {
+      this.#literalLeft = this.#literals.length - this.#literalAt;
+      return this.#literalLeft > 0;
+    }
+    this.#literalLeft = ops[this.#op]!;
+    this.#copyFrom = ops[this.#op + 1]!;
+    this.#copyLeft = ops[this.#op + 2]!;
+    this.#op += 3;
+    return true;
   }
 }

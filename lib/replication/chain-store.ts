@@ -15,10 +15,14 @@ import type { FrameCodec } from './frame-codec.ts';
 import { corruptKey, dotName, placeOf, sameDot } from './key-record.ts';
 import type { Chain, ChainLink, KeyRecord, Place } from './key-record.ts';
 import { layout } from './layout.ts';
+import { RecentMap } from './recent-map.ts';
 import type { ValueCache } from './value-cache.ts';
 
 /** Share of the chain bounds at which the background rebase starts. */
 const REBASE_SHARE = 0.75;
+/** Large values of one key kept in memory; older ones are replayed if they are asked for. */
+const KEPT_VALUES = 4;
+const MAX_KEPT_KEYS = 16_384;
 const noOps: readonly StorageOp[] = [];
 
 /** A value on its way into the store. */
@@ -61,6 +65,8 @@ export interface ChainStoreOptions {
 /** Values on chains. */
 export class ChainStore {
   readonly #options: ChainStoreOptions;
+  /** Large values in memory by key, oldest first. */
+  readonly #kept = new RecentMap<string, Dot[]>(MAX_KEPT_KEYS);
   readonly #loading = new Map<string, Promise<Baseline>>();
 
   constructor(options: ChainStoreOptions) {
@@ -72,9 +78,27 @@ export class ChainStore {
     return `${this.#options.ns}/${dotName(dot)}`;
   }
 
-  /** Keeps a value in memory as a base for what follows. */
-  remember(dot: Dot, value: Baseline): void {
-    this.#options.cache.set(this.cacheName(dot), value, value.memoryBytes);
+  /** Keeps a value in memory as a base for what follows; of large ones the last few of each key. */
+  remember(key: string, dot: Dot, value: Baseline): void {
+    const { cache, limits } = this.#options;
+    cache.set(this.cacheName(dot), value, value.memoryBytes);
+    if (value.sizeBytes <= limits.inlineValueBytes) return;
+    const kept = this.#kept.get(key)?.filter((each) => !sameDot(each, dot)) ?? [];
+    if (kept.push(dot) > KEPT_VALUES) cache.delete(this.cacheName(kept.shift()!));
+    this.#kept.set(key, kept);
+  }
+
+  /** The value's match index was built or given back: counts its memory anew. */
+  recount(dot: Dot, value: Baseline): void {
+    this.#options.cache.resize(this.cacheName(dot), value.memoryBytes);
+  }
+
+  /** Gives the match index of a value back, if it is here. */
+  releaseIndex(dot: Dot): void {
+    const value = this.recall(dot);
+    if (!value) return;
+    value.releaseIndex();
+    this.recount(dot, value);
   }
 
   recall(dot: Dot): Baseline | undefined {
@@ -118,7 +142,7 @@ export class ChainStore {
         throw corruptKey(key, `the frame at depth ${at} does not verify`, cause);
       }
     }
-    this.remember(chain.links[depth]!.dot, value!);
+    this.remember(key, chain.links[depth]!.dot, value!);
     return value!;
   }
 
@@ -215,6 +239,7 @@ export class ChainStore {
     const encoded = await cache.hold(this.cacheName(tip.dot), () =>
       codec.delta(base, baseline, codec.audience),
     );
+    this.recount(tip.dot, base);
     if (mustAppend) return { frame: encoded.frame, append: true };
     const delta = codec.inspect(encoded.frame).base !== undefined;
     const worthwhile = encoded.frame.length < baseline.sizeBytes * limits.maxChainShare;

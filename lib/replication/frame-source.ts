@@ -89,6 +89,7 @@ export class FrameSource {
       const encoded = base
         ? await this.#codec.delta(base.value, value, target.reader)
         : await this.#codec.full(value, target.reader);
+      if (base) store.chains.recount(base.dot, base.value);
       const delta = base && this.#codec.inspect(encoded.frame).base !== undefined;
       return { frame: encoded.frame, base: delta ? base.dot : undefined, contentBytes };
     };

@@ -292,7 +292,8 @@ export class NamespaceStore {
     const { commits, onChainGrown } = this.#parts;
     const announce = (): void => {
       remember();
-      if (value && value.sizeBytes >= CACHE_FROM_BYTES) this.chains.remember(version.dot, value);
+      if (value && value.sizeBytes >= CACHE_FROM_BYTES)
+        this.chains.remember(key, version.dot, value);
       this.onApplied({ ...this.#describe(change), key, version, value, siblings: set });
     };
     await commits.commit(ops, { source: this.state, change: { dots: [version.dot] } }, announce);
@@ -306,11 +307,12 @@ export class NamespaceStore {
   #warm(value: Baseline, { local, placement }: Commit): void {
     // The base just used may be wanted again for a peer with other codecs; the one before it is not.
     const before = placement.chain?.links.at(-3);
-    if (before) this.chains.recall(before.dot)?.releaseIndex();
+    if (before) this.chains.releaseIndex(before.dot);
     if (!local) return;
     this.#warming?.cancel();
     this.#warming = this.#parts.clock.setTimer(() => {
-      value.chunkIndexAsync().catch(() => undefined);
+      const count = (): void => this.chains.recount(placement.chain!.links.at(-1)!.dot, value);
+      value.chunkIndexAsync().then(count, () => undefined);
     }, WARM_AFTER_MS);
     this.#warming.unref();
   }

@@ -12,7 +12,7 @@ interface Link {
 interface Entry<B> extends Link {
   readonly name: string;
   readonly value: B;
-  readonly sizeBytes: number;
+  sizeBytes: number;
   users: number;
 }
 
@@ -60,6 +60,15 @@ export class ValueCache<B> {
     this.#entries.set(name, entry);
     this.#append(entry);
     this.#sizeBytes += sizeBytes;
+    this.#evict();
+  }
+
+  /** The entry takes more or less memory than when it was added. */
+  resize(name: string, sizeBytes: number): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
+    this.#sizeBytes += sizeBytes - entry.sizeBytes;
+    entry.sizeBytes = sizeBytes;
     this.#evict();
   }
 
