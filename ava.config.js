@@ -4,7 +4,7 @@ export default {
   files: ['dist/test/**/*.test.js'],
   workerThreads: false,
   concurrency: 2,
-  timeout: '2m',
+  timeout: '5m',
   nodeArguments: ['--enable-source-maps', '--no-warnings=ExperimentalWarning'],
   failWithoutAssertions: true,
 };

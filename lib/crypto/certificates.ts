@@ -82,6 +82,9 @@ export function createAuthority(options: AuthorityOptions): Credentials {
 /**
  * Issues a certificate for one node, good for both ends of TLS.
  * @throws ERR_DWCP_INVALID_ARG when the identity has characters a SAN URI may not have
+ * @example
+ * const identity = { cluster: 'prod', region: 'eu', nodeId: 'eu-1' };
+ * const node = issueCertificate(ca, { identity, random: systemRandom, notBeforeMs, notAfterMs });
  */
 export function issueCertificate(authority: Credentials, options: IssueOptions): Credentials {
   const keys = newKeys();

@@ -252,9 +252,12 @@ async function openParts(
     logger,
   });
   opened.push(() => rpc.close());
-  if (options.listen !== undefined) {
-    const bound = await links.listen(options.listen);
-    address ??= bound;
+  const bound = options.listen && (await links.listen(options.listen));
+  address ??= bound;
+  if (address !== undefined && wildcards.has(address.host)) {
+    const text = 'listening on every address without `advertise`: others cannot dial this node';
+    logger.warn({ address }, text);
+    address = undefined;
   }
   const membership = new Membership({
     links,
@@ -265,8 +268,12 @@ async function openParts(
     logger,
   });
   logger.info({ nodeId, region, cluster, address }, 'node is up');
-  return { options, open, transport, links, health, membership, replicator, rpc, address };
+  const where = address ?? bound;
+  return { options, open, transport, links, health, membership, replicator, rpc, address: where };
 }
+
+/** Addresses to listen on that nobody can dial. */
+const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::', '']);
 
 async function openStore({ storage }: ResolvedNodeOptions): Promise<OpenStorage> {
   if (storage === undefined) return openStorage();

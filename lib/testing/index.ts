@@ -1,4 +1,5 @@
 /** `dwcp/testing`: virtual time, simulated links and disks, shaping and faults, for your own tests. */
+export { createAuthority, issueCertificate } from '../crypto/certificates.ts';
 export { fault, type FaultRates, type FaultyPipe } from './fault.ts';
 export {
   type DirectionProfile,

@@ -74,6 +74,9 @@ test('plaintext off loopback is refused unless asked for by name', async (t) => 
   await t.throwsAsync(createNode({ region: 'eu', listen }), { code: 'ERR_DWCP_PLAINTEXT_REFUSED' });
   const node = await start(t, { region: 'eu', listen, allowPlaintext: true });
   t.regex(node.status().transport.reason, /plaintext was allowed/);
+  const other = await start(t, { region: 'us', seeds: [{ ...node.address!, host: '127.0.0.1' }] });
+  await other.linked(1, { signal: until() });
+  t.is(other.status().peers[0]?.address, undefined, 'nobody is told to dial 0.0.0.0');
 });
 
 test('close is idempotent, ends waits, and later calls say closed', async (t) => {
