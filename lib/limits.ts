@@ -1,5 +1,7 @@
 /** Every budget of dwcp in one place. Each is an option wherever it applies; `status()` prints its use. */
 
+import { anything, checkOptions } from './check-options.ts';
+import type { Check } from './check-options.ts';
 import { invalidArg } from './errors.ts';
 
 /** Limits of the link envelope and the connections over it. */
@@ -129,29 +131,64 @@ export const defaultLimits: Limits = {
   },
 };
 
+const areas = { link: anything, codec: anything, state: anything, call: anything };
+
 /** Limits a user may override, area by area. */
 export type LimitOverrides = { readonly [K in keyof Limits]?: Partial<Limits[K]> };
 
+const isPositive = (value: unknown): boolean => typeof value === 'number' && value > 0;
+const aShare: Check = ['a positive number', (value) => isPositive(value) && Number.isFinite(value)];
+const aCount: Check = [
+  'an integer above 0',
+  (value) => isPositive(value) && Number.isInteger(value),
+];
+
 function resolveArea<T extends object>(area: string, defaults: T, overrides: Partial<T> = {}): T {
-  for (const [name, value] of Object.entries(overrides)) {
-    if (!(name in defaults)) invalidArg(`limits.${area}.${name}`, 'a known limit', value);
-    if (typeof value !== 'number' || !(value > 0) || !Number.isFinite(value)) {
-      invalidArg(`limits.${area}.${name}`, 'a positive number', value);
-    }
+  const known = Object.keys(defaults).map(
+    (name) => [name, /Share$|Ratio$/.test(name) ? aShare : aCount] as const,
+  );
+  checkOptions(`limits.${area}`, overrides, Object.fromEntries(known));
+  const given = Object.entries(overrides).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...(Object.fromEntries(given) as Partial<T>) };
+}
+
+/** Room for what goes with a value or a payload in its message, bytes. */
+const MESSAGE_OVERHEAD_BYTES = 512 * KiB;
+
+/** What is taken here must also fit the messages it travels in. */
+function checkTogether({ link, state, call }: Limits): void {
+  const { maxFramePayloadBytes, maxMessageBytes, maxSendQueueBytes } = link;
+  if (maxFramePayloadBytes !== defaultLimits.link.maxFramePayloadBytes) {
+    const fixed = `${defaultLimits.link.maxFramePayloadBytes}, as the wire format has it`;
+    invalidArg('limits.link.maxFramePayloadBytes', fixed, maxFramePayloadBytes);
   }
-  return { ...defaults, ...overrides };
+  if (maxMessageBytes > maxSendQueueBytes) {
+    invalidArg('limits.link.maxMessageBytes', 'at most maxSendQueueBytes', maxMessageBytes);
+  }
+  const most = maxMessageBytes - MESSAGE_OVERHEAD_BYTES;
+  const rule = `at most limits.link.maxMessageBytes - ${MESSAGE_OVERHEAD_BYTES}`;
+  if (state.maxValueBytes > most) {
+    invalidArg('limits.state.maxValueBytes', rule, state.maxValueBytes);
+  }
+  if (call.maxPayloadBytes > most) {
+    invalidArg('limits.call.maxPayloadBytes', rule, call.maxPayloadBytes);
+  }
 }
 
 /**
  * The defaults with a user's overrides applied.
- * @throws ERR_DWCP_INVALID_ARG for an unknown limit or one that is not a positive number.
+ * @throws ERR_DWCP_INVALID_ARG for an unknown limit, one that is not a positive integer (a number for shares and ratios), or a value or
+ *   payload that would not fit a message.
  * @example resolveLimits({ state: { maxSiblings: 8 } }).state.maxSiblings // 8
  */
 export function resolveLimits(overrides: LimitOverrides = {}): Limits {
-  return {
+  checkOptions('limits', overrides, areas);
+  const limits = {
     link: resolveArea('link', defaultLimits.link, overrides.link),
     codec: resolveArea('codec', defaultLimits.codec, overrides.codec),
     state: resolveArea('state', defaultLimits.state, overrides.state),
     call: resolveArea('call', defaultLimits.call, overrides.call),
   };
+  checkTogether(limits);
+  return limits;
 }

@@ -5,7 +5,8 @@
 import { EventEmitter } from 'node:events';
 import { codecsOf, digestKindsOf } from '../compression/index.ts';
 import type { PolicyName } from '../conflict/index.ts';
-import { DwcpError } from '../errors.ts';
+import { aSignal, checkOptions } from '../check-options.ts';
+import { DwcpError, invalidArg } from '../errors.ts';
 import { HealthMonitor } from '../health/index.ts';
 import { createLinks, type Hello, type Link, type Links } from '../links/index.ts';
 import { Membership, seeds } from '../membership/index.ts';
@@ -117,9 +118,11 @@ export class DwcpNode extends EventEmitter<NodeEvents> implements AsyncDisposabl
 
   /**
    * Resolves when links to at least `count` peers stand.
-   * @throws the signal's reason, or ERR_DWCP_CLOSED
+   * @throws ERR_DWCP_INVALID_ARG, the signal's reason, or ERR_DWCP_CLOSED
    */
   async linked(count: number, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (!Number.isInteger(count) || count < 0) invalidArg('count', 'an integer >= 0', count);
+    checkOptions('options', options, { signal: aSignal });
     const { links } = this.#parts;
     const signal = AbortSignal.any([
       this.#closed.signal,

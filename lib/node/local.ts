@@ -1,4 +1,5 @@
 /** `local()`: a whole cluster in this process, over loopback, for a user's own tests. */
+import { aDuration, aFunction, anything, checkOptions } from '../check-options.ts';
 import { systemClock } from '../clock.ts';
 import { DwcpError, invalidArg } from '../errors.ts';
 import type { PipeTransport } from '../transport/frame-pipe.ts';
@@ -34,6 +35,14 @@ export interface LocalCluster extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+const optionChecks = {
+  regions: anything,
+  nodesPerRegion: anything,
+  transport: aFunction,
+  node: aFunction,
+  readyTimeoutMs: aDuration,
+};
+
 /**
  * Starts one node or more per region in this process and waits until each is linked to all others.
  * @throws ERR_DWCP_INVALID_ARG; ERR_DWCP_DEADLINE when the mesh does not form in `readyTimeoutMs`
@@ -43,9 +52,10 @@ export interface LocalCluster extends AsyncDisposable {
  * await cluster.in('us').keyspace('config', options).put('a', 1);
  */
 export async function local(options: LocalOptions): Promise<LocalCluster> {
+  checkOptions('options', options, optionChecks);
   const { regions, nodesPerRegion = 1, readyTimeoutMs = 10_000 } = options;
-  if (!Array.isArray(regions) || regions.length === 0) {
-    invalidArg('regions', 'a list of region names', regions);
+  if (!Array.isArray(regions) || regions.length === 0 || new Set(regions).size < regions.length) {
+    invalidArg('regions', 'a list of different region names', regions);
   }
   if (!Number.isInteger(nodesPerRegion) || nodesPerRegion < 1) {
     invalidArg('nodesPerRegion', 'a positive integer', nodesPerRegion);

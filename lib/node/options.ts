@@ -2,6 +2,8 @@
 import { X509Certificate } from 'node:crypto';
 import { systemClock, type Clock } from '../clock.ts';
 import { identityOf, type PeerIdentity } from '../crypto/peer-identity.ts';
+import { aBoolean, aFunction, anything, aString, checkOptions, having } from '../check-options.ts';
+import type { Check } from '../check-options.ts';
 import { DwcpError, invalidArg } from '../errors.ts';
 import { resolveLimits, type LimitOverrides, type Limits } from '../limits.ts';
 import type { Authorize } from '../links/link.ts';
@@ -9,6 +11,7 @@ import { systemRandom, type Random } from '../random.ts';
 import type { OpenStorage } from '../storage/storage.ts';
 import { silentLogger, type Logger } from '../telemetry/logger.ts';
 import type { Address, PipeTransport } from '../transport/frame-pipe.ts';
+import { aTransport } from './transport-choice.ts';
 import type { TlsIdentity } from '../transport/tls-pipe.ts';
 
 /** Certificate, key and roots of a node, PEM. The SAN URI must be `dwcp://<cluster>/<region>/<node>`. */
@@ -62,6 +65,42 @@ export interface ResolvedNodeOptions {
   readonly random: Random;
   readonly logger: Logger;
 }
+
+const optionChecks: Readonly<Record<keyof NodeOptions, Check>> = {
+  region: anything,
+  nodeId: aString,
+  cluster: aString,
+  listen: anything,
+  advertise: anything,
+  seeds: anything,
+  storage: anything,
+  identity: having(),
+  allowPlaintext: aBoolean,
+  transport: ['a transport or a function', (value) => aFunction[1](value) || aTransport[1](value)],
+  authorize: aFunction,
+  limits: anything,
+  clock: having('now', 'monotonic', 'setTimer'),
+  random: having('next', 'bytes'),
+  logger: having('debug', 'info', 'warn', 'error'),
+};
+
+function checkStorage(storage: NonNullable<NodeOptions['storage']>): void {
+  if (having()[1](storage) && 'storage' in storage) {
+    checkOptions('options.storage', storage, openStorageChecks);
+    return;
+  }
+  checkOptions('options.storage', storage, { path: aString });
+  if (!('path' in storage) || !storage.path) {
+    invalidArg('options.storage.path', 'a folder name', '');
+  }
+}
+
+const openStorageChecks = {
+  storage: having('get', 'getMany', 'scan', 'batch'),
+  blobs: having('put', 'get', 'delete', 'list'),
+  reason: aString,
+  close: aFunction,
+};
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
@@ -130,17 +169,13 @@ function checkNames(options: NodeOptions, random: Random): PeerIdentity {
  * @example resolveNodeOptions({ region: 'eu' }).listen // { host: '127.0.0.1', port: 0 }
  */
 export function resolveNodeOptions(options: NodeOptions): ResolvedNodeOptions {
-  if (typeof options !== 'object' || options === null) invalidArg('options', 'an object', options);
+  checkOptions('options', options, optionChecks);
   const random = options.random ?? systemRandom;
   const names = checkNames(options, random);
   const listen = options.listen ?? { host: '127.0.0.1', port: 0 };
   const seeds = options.seeds ?? [];
   if (!Array.isArray(seeds)) invalidArg('seeds', 'an array of addresses', seeds);
-  if (options.storage !== undefined && 'path' in options.storage) {
-    if (typeof options.storage.path !== 'string' || options.storage.path === '') {
-      throw new DwcpError('ERR_DWCP_INVALID_ARG', 'storage.path must be a folder name');
-    }
-  }
+  if (options.storage !== undefined) checkStorage(options.storage);
   return {
     ...names,
     listen: listen === false ? undefined : parseAddress('listen', listen),

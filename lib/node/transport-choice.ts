@@ -1,4 +1,7 @@
 /** Which transport a node uses, and the sentence that says why. */
+import { having } from '../check-options.ts';
+import type { Check } from '../check-options.ts';
+import { invalidArg } from '../errors.ts';
 import type { DwcpError } from '../errors.ts';
 import { netTransport, tlsTransport } from '../transport/index.ts';
 import type { PipeTransport } from '../transport/index.ts';
@@ -10,6 +13,9 @@ export interface ChosenTransport {
   readonly reason: string;
 }
 
+/** What a transport must have. */
+export const aTransport: Check = having('listen', 'connect');
+
 /** Mutual TLS when an identity is given, plaintext on loopback otherwise; a user's own goes first. */
 export function chooseTransport(options: ResolvedNodeOptions): ChosenTransport {
   const { transport } = options;
@@ -17,7 +23,10 @@ export function chooseTransport(options: ResolvedNodeOptions): ChosenTransport {
     return { own: transport, reason: 'given by the user' };
   }
   const { own, reason } = ownTransport(options);
-  return { own: transport?.(own) ?? own, reason };
+  if (transport === undefined) return { own, reason };
+  const wrapped = transport(own);
+  if (!aTransport[1](wrapped)) invalidArg('options.transport()', aTransport[0], wrapped);
+  return { own: wrapped, reason };
 }
 
 function ownTransport(options: ResolvedNodeOptions): ChosenTransport {

@@ -12,7 +12,9 @@ import type {
   PolicyName,
   Version,
 } from '../conflict/index.ts';
-import { onAbort } from '../abort.ts';
+import { throwIfAborted, untilAborted } from '../abort.ts';
+import { aSignal, aString, checkOptions } from '../check-options.ts';
+import type { Check } from '../check-options.ts';
 import type { Clock } from '../clock.ts';
 import { DwcpError, invalidArg } from '../errors.ts';
 import { ChangeFeed } from './change-feed.ts';
@@ -93,6 +95,15 @@ export interface KeyspaceParts<C extends ValueCodecName> {
   readonly onListenerError: (error: unknown) => void;
 }
 
+const aContext: Check = [
+  'the context of an entry',
+  (value) => value instanceof Map && [...value.values()].every((ranges) => Array.isArray(ranges)),
+];
+const writeChecks = { context: aContext, signal: aSignal };
+const watchChecks = { signal: aSignal };
+const subscribeChecks = { signal: aSignal, prefix: aString };
+const auditChecks = { key: aString };
+
 /**
  * One namespace of keys.
  * @example
@@ -167,7 +178,7 @@ export class Keyspace<
 
   /** Entries whose key starts with `prefix`, in byte order of UTF-8; throws as {@link get}. */
   async *scan(prefix = ''): AsyncGenerator<Entry<ValueOut<C>>> {
-    this.#open();
+    this.#checkPrefix(prefix);
     for await (const entry of this.#store.reader.scan(prefix)) yield this.#entry(entry);
   }
 
@@ -176,7 +187,8 @@ export class Keyspace<
    * 65,536 keys behind, it gets ERR_DWCP_LIMIT. Ends when the signal fires or the keyspace closes.
    */
   watch(prefix = '', options: WatchOptions = {}): AsyncIterableIterator<Change<ValueOut<C>>> {
-    this.#open();
+    this.#checkPrefix(prefix);
+    checkOptions('options', options, watchChecks);
     return this.#feed.iterate(prefix, (applied) => this.#current(applied), options);
   }
 
@@ -188,14 +200,17 @@ export class Keyspace<
     listener: (change: Change<ValueOut<C>>) => void,
     options: WatchOptions & { readonly prefix?: string } = {},
   ): () => void {
-    this.#open();
+    checkOptions('options', options, subscribeChecks);
+    if (typeof listener !== 'function') invalidArg('listener', 'a function', listener);
     const { prefix = '' } = options;
+    this.#checkPrefix(prefix);
     return this.#feed.subscribe(prefix, (applied) => listener(this.#live(applied)), options);
   }
 
   /** Decisions of the policy, oldest first; of one key if named. Bounded by `maxAuditRecords`. */
   async *audit(options: { readonly key?: string } = {}): AsyncGenerator<Audited<ValueOut<C>>> {
     this.#open();
+    checkOptions('options', options, auditChecks);
     for await (const { loserBytes, ...record } of this.#store.auditLog.entries(options.key)) {
       const loserValue = async (): Promise<ValueOut<C> | undefined> => {
         const bytes = await loserBytes();
@@ -219,9 +234,11 @@ export class Keyspace<
   async #write(
     key: string,
     encode: (codec: CodecOf<C>) => Buffer | undefined,
-    { context, signal }: WriteOptions,
+    options: WriteOptions,
   ): Promise<WriteResult> {
     this.#check(key);
+    checkOptions('options', options, writeChecks);
+    const { context, signal } = options;
     throwIfAborted(signal);
     const { clock } = this.#parts;
     const timing = { wallMs: clock.now(), startedMs: clock.monotonic() };
@@ -242,6 +259,11 @@ export class Keyspace<
       invalidArg('key', expected, key);
     }
     if (Buffer.byteLength(key) > maxKeyBytes) invalidArg('key', expected, `${key.length} letters`);
+  }
+
+  #checkPrefix(prefix: string): void {
+    this.#open();
+    if (typeof prefix !== 'string') invalidArg('prefix', 'a string', prefix);
   }
 
   #decode(value: Baseline | undefined): ValueOut<C> | undefined {
@@ -276,26 +298,5 @@ export class Keyspace<
     const origin = local ? 'local' : 'remote';
     const value = this.#decode(top?.value);
     return { key, value, version: top?.version ?? version, origin, deleted: top === undefined };
-  }
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw aborted(signal);
-}
-
-function aborted(signal: AbortSignal): DwcpError {
-  return new DwcpError('ERR_DWCP_ABORTED', undefined, { cause: signal.reason });
-}
-
-async function untilAborted<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return task;
-  let unlisten: (() => void) | undefined;
-  const stopped = new Promise<never>((_resolve, reject) => {
-    unlisten = onAbort(signal, () => reject(aborted(signal)));
-  });
-  try {
-    return await Promise.race([task, stopped]);
-  } finally {
-    unlisten?.();
   }
 }

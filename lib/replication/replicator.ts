@@ -2,6 +2,7 @@
  * The replication room put together: one store, its keyspaces, and a session per link that keeps them
  * fresh on the peers.
  */
+import { anything, checkOptions } from '../check-options.ts';
 import type { Clock } from '../clock.ts';
 import type { PolicyName, ReplicaId } from '../conflict/index.ts';
 import { policyNames } from '../conflict/index.ts';
@@ -292,6 +293,7 @@ function checkDeclaration(name: string, options: KeyspaceOptions): NamespaceConf
   if (typeof name !== 'string' || !namePattern.test(name)) {
     invalidArg('name', 'letters, digits, dot, dash or underscore, at most 63', name);
   }
+  checkOptions('options', options, { policy: anything, codec: anything });
   const { policy = 'lww', codec = 'bytes' } = options;
   if (!policyNames.includes(policy)) invalidArg('policy', policyNames.join(' or '), policy);
   if (codec !== 'bytes' && codec !== 'json') invalidArg('codec', 'bytes or json', codec);

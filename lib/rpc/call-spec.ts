@@ -1,4 +1,6 @@
 /** What a call is to do: the checked form of `call`'s arguments. */
+import { aBoolean, aDuration, anything, aSignal, checkOptions, strings } from '../check-options.ts';
+import type { Check } from '../check-options.ts';
 import { DwcpError, invalidArg } from '../errors.ts';
 import type { CallLimits } from '../limits.ts';
 import { codecId, encodePayload } from './payload.ts';
@@ -19,6 +21,17 @@ export interface CallSpec {
   readonly exclude: readonly string[];
 }
 
+const optionChecks: Readonly<Record<keyof CallOptions, Check>> = {
+  codec: anything,
+  key: anything,
+  deadlineMs: aDuration,
+  idempotent: aBoolean,
+  oneWay: aBoolean,
+  signal: aSignal,
+  exclude: strings,
+  local: aBoolean,
+};
+
 /** Checks the arguments of a call. @throws ERR_DWCP_INVALID_ARG, ERR_DWCP_LIMIT */
 export function callSpec(
   service: string,
@@ -28,6 +41,7 @@ export function callSpec(
   selfId: string,
 ): CallSpec {
   checkServiceName(service);
+  checkOptions('options', options, optionChecks);
   const codec = codecId(options.codec);
   const bytes = encodePayload(codec, payload);
   const { maxPayloadBytes, defaultDeadlineMs } = limits;

@@ -4,6 +4,7 @@
  */
 import diagnosticsChannel from 'node:diagnostics_channel';
 import { Budget } from '../balancing/index.ts';
+import { anything, checkOptions } from '../check-options.ts';
 import { sleep, type Clock } from '../clock.ts';
 import { DwcpError } from '../errors.ts';
 import { defaultLimits, type CallLimits } from '../limits.ts';
@@ -99,6 +100,7 @@ class NodeRpc implements Rpc {
   handle(service: string, fn: BytesHandler | JsonHandler, options: HandleOptions = {}): () => void {
     this.#assertOpen();
     checkServiceName(service);
+    checkOptions('options', options, { codec: anything });
     this.#server.handle(service, fn, codecId(options.codec));
     this.#serve(service, true);
     let registered = true;

@@ -170,3 +170,52 @@ test('a node with thousands of keyspaces still links', async (t) => {
   await late.linked(1, { signal: AbortSignal.timeout(5_000) });
   t.pass();
 });
+
+test('an option that is unknown or of the wrong type is refused by name', async (t) => {
+  const cluster = await local({ regions: ['a'] });
+  t.teardown(() => cluster.close());
+  const node = cluster.in('a');
+  const keyspace = node.keyspace('k', { codec: 'json' });
+  node.handle('work', (payload) => payload);
+  const key = 'a';
+  // oxlint-disable-next-line typescript/no-explicit-any
+  const wrong: readonly (readonly [
+    name: string,
+    attempt: (value: any) => unknown,
+    values: unknown[],
+  ])[] = [
+    ['options', (value) => node.keyspace('x', value), [null, 5, { polcy: 'lww' }]],
+    ['options', (value) => keyspace.put(key, 1, value), [null, 5, { ctx: 1 }]],
+    ['context', (context) => keyspace.put(key, 1, { context }), [5, {}, null, new Map([['a', 5]])]],
+    ['signal', (signal) => keyspace.delete(key, { signal }), [5, {}, null]],
+    ['prefix', (value) => keyspace.watch(value), [5, null]],
+    ['signal', (signal) => keyspace.watch('', { signal }), [5, null]],
+    ['listener', (value) => keyspace.subscribe(value), [undefined, 5, {}]],
+    ['prefix', (prefix) => keyspace.subscribe(() => {}, { prefix }), [5, null]],
+    ['prefix', (value) => keyspace.scan(value).next(), [5, null]],
+    ['key', (value) => keyspace.audit({ key: value }).next(), [5, null]],
+    ['key', (value) => keyspace.get(value), [5, null, '', '\ud800', 'x'.repeat(1_025)]],
+    ['options', (value) => node.call('work', nothing, value), [null, 5, { deadline: 5 }]],
+    [
+      'deadlineMs',
+      (deadlineMs) => node.call('work', nothing, { deadlineMs }),
+      ['9', NaN, -1, null],
+    ],
+    ['idempotent', (idempotent) => node.call('work', nothing, { idempotent }), ['yes', 1]],
+    ['exclude', (exclude) => node.call('work', nothing, { exclude }), ['abc', 5, [5]]],
+    ['signal', (signal) => node.call('work', nothing, { signal }), [5, {}, null]],
+    ['codec', (codec) => node.handle('other', () => {}, { codec }), ['xml', 5]],
+    ['count', (value) => node.linked(value), [NaN, '1', -1, 0.5]],
+    ['regions', (regions) => local({ regions }), ['a', [], ['a', 'a']]],
+    ['readyTimeoutMs', (ms) => local({ regions: ['a'], readyTimeoutMs: ms }), [NaN, -1, '9']],
+  ];
+  for (const [name, attempt, values] of wrong) {
+    for (const value of values) {
+      const what = `${name}: ${JSON.stringify(value)}`;
+      const error = await t.throwsAsync(async () => attempt(value), undefined, what);
+      t.true(isDwcpError(error, 'ERR_DWCP_INVALID_ARG'), `${what}: ${String(error)}`);
+      t.true(error?.message.includes(name), `${what}: ${String(error)}`);
+    }
+  }
+  t.is(await keyspace.get(key), undefined);
+});
