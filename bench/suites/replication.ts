@@ -151,14 +151,14 @@ async function* run(log: (line: string) => void): AsyncGenerator<Measurement> {
       name: `put of ${RECORD_BYTES} B, ${AT_ONCE} at once: per second / bare durable puts`,
       ratio: middle(rounds.map((each) => each.put / each.bare)),
       better,
-      bar: 0.25,
+      bar: 0.15,
       detail: perSecond((each) => each.put),
     };
     yield {
       name: `${RECORD_BYTES} B fresh on two peers, three nodes in one process: per second / bare durable puts`,
       ratio: middle(rounds.map((each) => each.fresh / each.bare)),
       better,
-      bar: 0.05,
+      bar: 0.03,
       detail: perSecond((each) => each.fresh),
     };
     const wireBytes = middle(rounds.map((each) => each.wireBytes));

@@ -18,7 +18,7 @@ import type { Digest, DigestKind } from './types.ts';
  */
 export class Baseline {
   readonly bytes: Buffer;
-  readonly #digests = new Map<DigestKind, Digest>();
+  readonly #digests: Digest[] = [];
   #index: ChunkIndex | undefined;
   #building: Promise<ChunkIndex> | undefined;
 
@@ -33,7 +33,7 @@ export class Baseline {
    */
   static of(bytes: Uint8Array, known?: Digest): Baseline {
     const baseline = new Baseline(inputBuffer('bytes', bytes));
-    if (known) baseline.#digests.set(known.kind, known);
+    if (known) baseline.#digests.push(known);
     return baseline;
   }
 
@@ -55,7 +55,7 @@ export class Baseline {
 
   /** The content digest of `kind`, computed now unless it is known. */
   digest(kind: DigestKind, binding: CodecBinding = bindingOf(undefined)): Digest {
-    return this.#digests.get(kind) ?? this.#keep(computeDigest(binding, kind, this.bytes));
+    return this.#known(kind) ?? this.#keep(computeDigest(binding, kind, this.bytes));
   }
 
   /** As {@link digest}, off the event loop for large values. */
@@ -63,9 +63,7 @@ export class Baseline {
     kind: DigestKind,
     binding: CodecBinding = bindingOf(undefined),
   ): Promise<Digest> {
-    return (
-      this.#digests.get(kind) ?? this.#keep(await computeDigestAsync(binding, kind, this.bytes))
-    );
+    return this.#known(kind) ?? this.#keep(await computeDigestAsync(binding, kind, this.bytes));
   }
 
   /** The match index of chunk deltas, built now unless it is there. */
@@ -99,8 +97,12 @@ export class Baseline {
     return index;
   }
 
+  #known(kind: DigestKind): Digest | undefined {
+    return this.#digests.find((digest) => digest.kind === kind);
+  }
+
   #keep(digest: Digest): Digest {
-    this.#digests.set(digest.kind, digest);
+    if (!this.#known(digest.kind)) this.#digests.push(digest);
     return digest;
   }
 }

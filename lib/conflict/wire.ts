@@ -130,7 +130,7 @@ export class ByteWriter {
   replica(id: ReplicaId): this {
     this.#reserve(replicaBytes);
     for (let i = 0; i < replicaBytes; i += 1) {
-      this.#bytes[this.#at++] = Number.parseInt(id.slice(2 * i, 2 * i + 2), 16);
+      this.#bytes[this.#at++] = (nibble(id, 2 * i) << 4) | nibble(id, 2 * i + 1);
     }
     return this;
   }
@@ -154,6 +154,12 @@ export class ByteWriter {
     grown.set(this.#bytes);
     this.#bytes = grown;
   }
+}
+
+/** Value of a lower-case hex digit. */
+function nibble(hex: string, at: number): number {
+  const code = hex.charCodeAt(at);
+  return code < 0x61 ? code - 0x30 : code - 0x57;
 }
 
 /** True when `value` survives UTF-8 unchanged and takes at most `maxBytes`. */

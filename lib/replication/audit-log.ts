@@ -36,6 +36,16 @@ export interface AuditEntry extends AuditRecord {
 /** Turns decisions into operations; one record per loser that was prepared, in that order. */
 export type Recording = (records: readonly AuditRecord[]) => readonly StorageOp[];
 
+/** What {@link AuditLog.prepare} gives. */
+export interface PreparedAudit {
+  readonly recording: Recording;
+  /** Blobs to delete once the batch is durable. */
+  readonly obsolete: readonly string[];
+}
+
+/** For a write that nobody lost to. */
+export const nothingRecorded: PreparedAudit = { recording: () => [], obsolete: [] };
+
 /** What an {@link AuditLog} works with. */
 export interface AuditLogOptions {
   readonly ns: number;
@@ -62,11 +72,8 @@ export class AuditLog {
    * (undefined is a tombstone), and the oldest records are found. `obsolete` blobs may be deleted once
    * the batch is durable.
    */
-  async prepare(
-    losers: readonly (Baseline | undefined)[],
-  ): Promise<{ recording: Recording; obsolete: readonly string[] }> {
+  async prepare(losers: readonly (Baseline | undefined)[]): Promise<PreparedAudit> {
     const obsolete: string[] = [];
-    if (losers.length === 0) return { recording: () => [], obsolete };
     const ops: StorageOp[] = [];
     const kept: Kept[] = [];
     for (const loser of losers) kept.push(await this.#keep(loser, ops));

@@ -147,12 +147,12 @@ export class ChainStore {
   }
 
   /** Plans where the next version goes. `kept` are the versions that stay beside it. */
-  async plan(
+  plan(
     key: string,
     record: KeyRecord,
     kept: readonly Version[],
     value: ValueIn | undefined,
-  ): Promise<Placing> {
+  ): Placing | Promise<Placing> {
     const used = this.#depthsOf(record, kept);
     if (!value || value.baseline.sizeBytes <= this.#options.limits.inlineValueBytes) {
       const place: Place = value
@@ -162,7 +162,15 @@ export class ChainStore {
       const chain = used.length === 0 ? undefined : record.chain;
       return () => ({ place, chain, moved: undefined, frame: undefined, ...dropped });
     }
-    const { chain } = record;
+    return this.#planLarge(key, record, used, value);
+  }
+
+  async #planLarge(
+    key: string,
+    { chain }: KeyRecord,
+    used: readonly number[],
+    value: ValueIn,
+  ): Promise<Placing> {
     if (!chain || !this.#hasRoom(chain, 1)) return this.#fresh(key, chain, used, value);
     const { frame, append } = await this.#frameFor(key, chain, value, used.length > 0);
     if (append) return (dot) => this.#append(chain, frame!, value.baseline, dot);
@@ -210,6 +218,7 @@ export class ChainStore {
   }
 
   #depthsOf(record: KeyRecord, kept: readonly Version[]): number[] {
+    if (kept.length === 0) return [];
     const depths = kept.map((version) => placeOf(record, version));
     const used = depths.flatMap((place) => (place?.kind === 'chain' ? [place.depth] : []));
     return [...new Set(used)].toSorted((a, b) => a - b);

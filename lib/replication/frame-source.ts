@@ -9,10 +9,14 @@ import { ByteBudget } from './byte-budget.ts';
 import { depthOf, dotName, placeOf, sameDot } from './key-record.ts';
 import type { Chain, KeyRecord } from './key-record.ts';
 import type { NamespaceStore } from './namespace-store.ts';
+import { RecentMap } from './recent-map.ts';
 import { ValueCache } from './value-cache.ts';
 
 /** A smaller value is sent whole, bytes. */
 const DELTA_FROM_BYTES = 512;
+/** Frames up to this size, and how many bytes of them are kept. */
+const SMALL_FRAME_BYTES = 4 * 1024;
+const MAX_SMALL_BYTES = 1024 * 1024;
 
 /** A frame and the write whose value it is a delta against. */
 export interface SourcedFrame {
@@ -37,6 +41,8 @@ export interface FrameTarget {
 export class FrameSource {
   readonly #codec: FrameCodec;
   readonly #cache: ValueCache<SourcedFrame>;
+  /** Small frames are wanted by all peers at about the same time, and not again. */
+  readonly #small = new RecentMap<string, SourcedFrame>(MAX_SMALL_BYTES);
   readonly #encoding: ByteBudget;
   readonly #making = new Map<string, Promise<SourcedFrame>>();
   #encoded = 0;
@@ -155,7 +161,7 @@ export class FrameSource {
   ): Promise<SourcedFrame> {
     const abilities = `${reader.codecs.join()};${reader.digests.join()}`;
     const name = `${storedName(store, dot)}<${base ? dotName(base) : ''}<${abilities}`;
-    const kept = this.#cache.get(name);
+    const kept = this.#small.get(name) ?? this.#cache.get(name);
     const making = this.#making.get(name);
     if (kept || making) {
       this.#reused++;
@@ -165,7 +171,8 @@ export class FrameSource {
     const task = make().finally(() => this.#making.delete(name));
     this.#making.set(name, task);
     const made = await task;
-    this.#cache.set(name, made, made.frame.length);
+    const kind = made.frame.length <= SMALL_FRAME_BYTES ? this.#small : this.#cache;
+    kind.set(name, made, made.frame.length);
     return made;
   }
 }

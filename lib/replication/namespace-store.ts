@@ -18,7 +18,7 @@ import type { Timer } from '../clock.ts';
 import { containsDot } from '../conflict/dot-ranges.ts';
 import { DwcpError, isDwcpError } from '../errors.ts';
 import type { StorageOp } from '../storage/storage.ts';
-import { AuditLog } from './audit-log.ts';
+import { AuditLog, nothingRecorded } from './audit-log.ts';
 import { ChainStore } from './chain-store.ts';
 import type { Placement, ValueIn } from './chain-store.ts';
 import { KeyLock } from './key-lock.ts';
@@ -155,7 +155,9 @@ export class NamespaceStore {
       const kept = context ? record.siblings.filter(({ dot }) => !containsDot(context, dot)) : [];
       const placing = await this.chains.plan(key, record, kept, value && { baseline: value });
       const loser = this.config.policy === 'lww' ? kept[0] : undefined;
-      const { recording, obsolete } = await this.#prepareAudit(key, record, loser ? [loser] : []);
+      const { recording, obsolete } = loser
+        ? await this.#prepareAudit(key, record, [loser])
+        : nothingRecorded;
       return this.state.stamp(this.#parts.clock.now(), (dot, hlc) => {
         const deleted = value === undefined;
         const { region, limits } = this.#parts;
@@ -194,8 +196,9 @@ export class NamespaceStore {
       const wins = set[0] === version;
       const loser = rival && (wins ? rival : version);
       const values = value && { version, value: value.baseline };
-      const losers = loser ? [loser] : [];
-      const { recording, obsolete } = await this.#prepareAudit(key, record, losers, values);
+      const { recording, obsolete } = loser
+        ? await this.#prepareAudit(key, record, [loser], values)
+        : nothingRecorded;
       const records = rival ? [this.#decision(key, wins ? version : rival, loser!)] : [];
       const change = { key, record, set, version, value: value?.baseline, local: false };
       const audit = recording(records);

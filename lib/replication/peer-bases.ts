@@ -6,7 +6,7 @@ import type { Dot } from '../conflict/index.ts';
 import { RecentMap } from './recent-map.ts';
 
 /** Keys remembered per namespace. */
-const MAX_KEYS = 32_768;
+const MAX_KEYS = 16_384;
 
 /** Acknowledged bases of one peer. */
 export class PeerBases {

@@ -4,7 +4,7 @@ import type { WriteTiming } from './namespace-store.ts';
 import { RecentMap } from './recent-map.ts';
 
 /** Writes remembered per namespace. */
-const MAX_WRITES = 32_768;
+const MAX_WRITES = 16_384;
 
 /** Timings by namespace and dot. All writes here are of one replica, unless its id was renewed. */
 export class PutTimings {

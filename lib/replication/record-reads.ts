@@ -11,8 +11,8 @@ import { RecentMap } from './recent-map.ts';
 
 /** Keys per read: what comes back is decoded in one turn. */
 const MAX_KEYS_PER_READ = 128;
-/** Records kept, bytes as stored. */
-const MAX_KEPT_BYTES = 16 * 1024 * 1024;
+/** Records kept, bytes as stored: enough for what is on its way to peers; in memory they weigh more. */
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 interface Waiter {
   readonly resolve: (record: KeyRecord) => void;
