@@ -15,22 +15,31 @@ import type { WireRecord } from './wire.ts';
 /** Records share a message up to this size; larger ones go alone, bytes. */
 const SHARED_BYTES = 64 * 1024;
 
+/** What an {@link Outbox} tells while it is open. */
+export interface OutboxEvents {
+  /** The session's stream ended. */
+  onBroken(error: DwcpError | undefined): void;
+  /** A record that went alone did not arrive, e.g. because it is larger than the peer takes. */
+  onLost(record: WireRecord, error: unknown): void;
+}
+
 /** Sends over one link. */
 export class Outbox {
   readonly #link: Link;
+  readonly #events: OutboxEvents;
   readonly #stream: Stream;
   #records: WireRecord[] = [];
   #closed = false;
 
-  /** @param onBroken the session's stream ended while the outbox was open. */
-  constructor(link: Link, onBroken: (error: DwcpError | undefined) => void) {
+  constructor(link: Link, events: OutboxEvents) {
     this.#link = link;
+    this.#events = events;
     this.#stream = link.open(Channel.state);
     this.#stream.onMessage(() => undefined);
     this.#stream.onClose((error) => {
       if (this.#closed) return;
       this.#closed = true;
-      onBroken(error);
+      events.onBroken(error);
     });
   }
 
@@ -64,7 +73,7 @@ export class Outbox {
       const parts = encodeRecordParts(record);
       const recordBytes = parts.reduce((sum, part) => sum + part.length, 0);
       if (recordBytes > SHARED_BYTES) {
-        this.#sendAlone([messageHead, ...parts]);
+        this.#sendAlone(record, [messageHead, ...parts]);
         continue;
       }
       if (sizeBytes + recordBytes > SHARED_BYTES) send();
@@ -74,13 +83,17 @@ export class Outbox {
     send();
   }
 
-  #sendAlone(parts: Buffer[]): void {
+  #sendAlone(record: WireRecord, parts: Buffer[]): void {
+    const lost = (error: unknown): void => {
+      if (!this.#closed) this.#events.onLost(record, error);
+    };
     try {
       const stream = this.#link.open(Channel.state);
       stream.onMessage(() => undefined);
+      stream.onClose((error) => error && lost(error));
       this.#send(stream, parts, Priority.bulk, true);
-    } catch {
-      // The link is down: the session ends with it, and the next one sends what is lacking.
+    } catch (error) {
+      lost(error);
     }
   }
 

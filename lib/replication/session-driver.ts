@@ -23,7 +23,7 @@ import { Session } from './session.ts';
 import type { Prepared, SessionInput, SessionOutput } from './session.ts';
 import type { Job } from './session-namespace.ts';
 import { decodeMessage, NackReason } from './wire.ts';
-import type { UpdateRecord } from './wire.ts';
+import type { UpdateRecord, WireRecord } from './wire.ts';
 
 /** Keys of one page of a scan. */
 const SCAN_PAGE = 512;
@@ -122,7 +122,10 @@ export class SessionDriver {
   /** Begins a session on a new stream. */
   #open(): void {
     try {
-      this.#outbox = new Outbox(this.link, (error) => this.#broken(error));
+      this.#outbox = new Outbox(this.link, {
+        onBroken: (error) => this.#broken(error),
+        onLost: (record, error) => this.#lost(record, error),
+      });
     } catch (error) {
       this.#parts.logger.debug({ error }, 'no state stream: the link is down');
       return;
@@ -141,6 +144,16 @@ export class SessionDriver {
       this.#open();
     }, RESTART_MS);
     this.#restart.unref();
+  }
+
+  /** As if the peer had said that the update is beyond its limits: it is tried again, ever later. */
+  #lost(record: WireRecord, error: unknown): void {
+    if (record.type !== 'update' || isDwcpError(error, 'ERR_DWCP_LINK_DOWN')) return;
+    const { ns, key, version } = record;
+    const { nodeId } = this.link.peer;
+    this.#parts.logger.warn({ nodeId, key, error }, 'an update could not be sent');
+    const nack: WireRecord = { type: 'nack', ns, dot: version.dot, reason: NackReason.limit };
+    this.#step({ type: 'record', record: nack, nowMs: this.#parts.clock.monotonic() });
   }
 
   /** The peer begins: a second time, it has forgotten what it knew, and so do we. */

@@ -5,6 +5,7 @@ import { sleep, systemClock } from '../../lib/clock.ts';
 import { isDwcpError } from '../../lib/errors.ts';
 import type { LocalOptions } from '../../lib/node/index.ts';
 import { createNode, local } from '../../lib/node/index.ts';
+import { seededRandom } from '../../lib/random.ts';
 import { eventually } from './replication-rig.ts';
 
 const nothing = Buffer.alloc(0);
@@ -218,4 +219,25 @@ test('an option that is unknown or of the wrong type is refused by name', async 
     }
   }
   t.is(await keyspace.get(key), undefined);
+});
+
+test('a value too large for one peer is reported and tried again; everything else goes on', async (t) => {
+  const warnings: string[] = [];
+  const quiet = (): void => {};
+  const warn = (_particulars: object, message: string): void => void warnings.push(message);
+  const logger = { debug: quiet, info: quiet, warn, error: quiet };
+  const small = { link: { maxMessageBytes: 700_000 }, state: { maxValueBytes: 100_000 } };
+  const limits = { ...small, call: { maxPayloadBytes: 100_000 } };
+  const cluster = await local({
+    regions: ['a', 'b'],
+    node: ({ region }) => (region === 'b' ? { limits } : { logger }),
+  });
+  t.teardown(() => cluster.close());
+  const [here, there] = cluster.nodes.map((node) => node.keyspace('k'));
+  await here!.put('large', Buffer.from(seededRandom(1).bytes(900_000)));
+  await here!.put('small', nothing);
+  await eventually('small arrives', async () => (await there!.get('small')) !== undefined);
+  await eventually('large is reported', () => warnings.includes('an update could not be sent'));
+  const session = cluster.in('a').status().replication.peers[0]?.session;
+  t.like(session, { inFlight: 0, inFlightBytes: 0, waitingKeys: 1 });
 });
