@@ -4,7 +4,7 @@
  * part. The vector in memory advances only when the batch is durable.
  */
 import { ByteReader } from '../compression/varint.ts';
-import { HybridClock, VersionVector } from '../conflict/index.ts';
+import { conflictCodecLimits, HybridClock, VersionVector } from '../conflict/index.ts';
 import type { Dot, Hlc, ReplicaId } from '../conflict/index.ts';
 import { DwcpError } from '../errors.ts';
 import type { StorageOp } from '../storage/storage.ts';
@@ -13,6 +13,8 @@ import type { StateSource } from './group-commit.ts';
 import { layout } from './layout.ts';
 
 const FORMAT = 1;
+/** Replicas in a vector; some less than decoders take, for what is in one batch. */
+const MAX_REPLICAS = conflictCodecLimits.maxReplicas - 128;
 
 /** What one write adds to the vector. */
 export interface StateChange {
@@ -69,11 +71,27 @@ export class NamespaceState implements StateSource<StateChange> {
    * `GroupCommit.commit` in the same turn, so dots become durable in order.
    */
   stamp<T>(wallMs: number, use: (dot: Dot, hlc: Hlc) => T): T {
+    this.admit([this.#replica]);
     const hlc = this.#clock.tick(wallMs);
     const result = use({ replica: this.#replica, seq: this.#lastSeq + 1 }, hlc);
     this.#hlc = hlc;
     this.#lastSeq++;
     return result;
+  }
+
+  /**
+   * Called before dots of these replicas become part of the vector: one of more replicas than decoders
+   * take could never be read again.
+   * @throws ERR_DWCP_LIMIT
+   */
+  admit(replicas: Iterable<ReplicaId>): void {
+    const known = this.#vector.dots;
+    let count = known.size;
+    for (const replica of replicas) if (!known.has(replica)) count++;
+    if (count <= MAX_REPLICAS || count === known.size) return;
+    throw new DwcpError('ERR_DWCP_LIMIT', `more than ${MAX_REPLICAS} replicas wrote here`, {
+      detail: { limit: 'maxReplicas', max: MAX_REPLICAS },
+    });
   }
 
   /** Takes note of a remote stamp. @throws ERR_DWCP_CLOCK_DRIFT */

@@ -4,7 +4,7 @@
  * another, those of different keys at once, and share batches.
  */
 import { Baseline } from '../compression/index.ts';
-import { merge, policyFingerprint, write } from '../conflict/index.ts';
+import { merge, policyFingerprint, VersionVector, write } from '../conflict/index.ts';
 import type {
   AuditRecord,
   CausalContext,
@@ -12,7 +12,6 @@ import type {
   PolicyName,
   SiblingSet,
   Version,
-  VersionVector,
 } from '../conflict/index.ts';
 import type { Timer } from '../clock.ts';
 import { containsDot } from '../conflict/dot-ranges.ts';
@@ -181,6 +180,7 @@ export class NamespaceStore {
     if (this.vector.contains(version.dot)) return 'known';
     return this.#lock.run(key, async () => {
       if (this.vector.contains(version.dot)) return 'known';
+      this.state.admit([version.dot.replica]);
       this.state.receive(version.hlc, this.#parts.clock.now());
       const record = await this.reader.record(key);
       const { set, outcome } = merge(record.siblings, version);
@@ -208,13 +208,17 @@ export class NamespaceStore {
     });
   }
 
-  /** Adds dots whose effect is durable here through the versions that replaced them. */
+  /**
+   * Adds dots whose effect is durable here through the versions that replaced them. What is said of our
+   * own writes is passed over: nobody knows more of them than we do.
+   * @throws ERR_DWCP_LIMIT, ERR_DWCP_STORAGE
+   */
   async cover(vector: VersionVector): Promise<void> {
-    if (this.vector.covers(vector)) return;
-    await this.#parts.commits.commit([], {
-      source: this.state,
-      change: { dots: [], covered: vector },
-    });
+    const own = this.#parts.replicaId;
+    const covered = new VersionVector(new Map([...vector.dots].filter(([id]) => id !== own)));
+    if (this.vector.covers(covered)) return;
+    this.state.admit(covered.dots.keys());
+    await this.#parts.commits.commit([], { source: this.state, change: { dots: [], covered } });
   }
 
   /** Makes the newest value of a long chain its full value. Writers of the key go on meanwhile. */

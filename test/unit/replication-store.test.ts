@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '../../lib/clock.ts';
+import { VersionVector } from '../../lib/conflict/index.ts';
 import { defaultLimits } from '../../lib/limits.ts';
 import type { Limits } from '../../lib/limits.ts';
 import { native } from '../../lib/native/load.ts';
@@ -314,4 +315,27 @@ test('bad keys and values are refused and change nothing', async (t) => {
   const signal = AbortSignal.abort();
   await t.throwsAsync(files.put('a', Buffer.from('1'), { signal }), { code: 'ERR_DWCP_ABORTED' });
   t.is((await files.put('a', Buffer.from('1'))).dot.seq, 1);
+});
+
+test('what a peer claims of our own writes, or of too many replicas, never spoils the vector', async (t) => {
+  const open = await openStorage({ path: await folder(t) });
+  const store = await openStore(open);
+  const files = bytesKeyspace(store);
+  await files.put('a', Buffer.from('one'));
+  const [namespace] = store.namespaces;
+  const own = store.replicaId;
+  await namespace!.cover(new VersionVector(new Map([[own, [[1, Number.MAX_SAFE_INTEGER]]]])));
+  t.is(namespace!.vector.max(own), 1);
+  const many = (from: number, count: number): VersionVector => {
+    const ids = Array.from({ length: count }, (_, i) => (from + i).toString(16).padStart(16, '0'));
+    return new VersionVector(new Map(ids.map((id) => [id, [[1, 1]]])));
+  };
+  await namespace!.cover(many(1, 3_000));
+  await t.throwsAsync(namespace!.cover(many(10_000, 3_000)), { code: 'ERR_DWCP_LIMIT' });
+  t.is((await files.put('b', Buffer.from('two'))).dot.seq, 2);
+  await store.close();
+  const again = bytesKeyspace(await openStore(open));
+  t.is((await again.get('b'))?.toString(), 'two');
+  t.is((await again.put('c', Buffer.from('three'))).dot.seq, 3);
+  await open.close();
 });
