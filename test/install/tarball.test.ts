@@ -125,7 +125,9 @@ async function use(
   file: string,
   flags: readonly string[] = [],
 ): Promise<Status> {
-  const { stdout } = await run(node, [...flags, file], { cwd: folder, timeout: 60_000 });
+  // A user's machine has none of the settings of a coverage run.
+  const { DWCP_PREBUILD: _prebuild, NODE_V8_COVERAGE: _coverage, ...env } = process.env;
+  const { stdout } = await run(node, [...flags, file], { cwd: folder, env, timeout: 60_000 });
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as Status;
 }
 
