@@ -181,10 +181,9 @@ test('an option that is unknown or of the wrong type is refused by name', async 
   const keyspace = node.keyspace('k', { codec: 'json' });
   node.handle('work', (payload) => payload);
   const key = 'a';
-  // oxlint-disable-next-line typescript/no-explicit-any
   const wrong: readonly (readonly [
     name: string,
-    attempt: (value: any) => unknown,
+    attempt: (value: never) => unknown,
     values: unknown[],
   ])[] = [
     ['options', (value) => node.keyspace('x', value), [null, 5, { polcy: 'lww' }]],
@@ -215,7 +214,7 @@ test('an option that is unknown or of the wrong type is refused by name', async 
   for (const [name, attempt, values] of wrong) {
     for (const value of values) {
       const what = `${name}: ${JSON.stringify(value)}`;
-      const error = await t.throwsAsync(async () => attempt(value), undefined, what);
+      const error = await t.throwsAsync(async () => attempt(value as never), undefined, what);
       t.true(isDwcpError(error, 'ERR_DWCP_INVALID_ARG'), `${what}: ${String(error)}`);
       t.true(error?.message.includes(name), `${what}: ${String(error)}`);
     }
