@@ -17,23 +17,29 @@ export class HalfOpen {
     this.#limits = limits;
   }
 
-  /** Admits a socket, or destroys it and says false. */
-  admit(socket: Socket): boolean {
-    if (this.#timers.size >= this.#limits.maxHalfOpen) {
-      socket.destroy();
-      return false;
-    }
+  /**
+   * Counts a socket in. When there are too many the oldest goes: an honest peer needs a round trip or
+   * two, and those that stay silent must not keep it out.
+   */
+  admit(socket: Socket): void {
+    if (this.#timers.size >= this.#limits.maxHalfOpen) this.#dropOldest();
     const timer = this.#clock.setTimer(() => socket.destroy(), this.#limits.handshakeTimeoutMs);
     timer.unref();
     this.#timers.set(socket, timer);
     socket.once('close', () => this.release(socket));
-    return true;
   }
 
   /** The socket was handed out, or went away. */
   release(socket: Socket): void {
     this.#timers.get(socket)?.cancel();
     this.#timers.delete(socket);
+  }
+
+  #dropOldest(): void {
+    const [oldest] = this.#timers.keys();
+    if (oldest === undefined) return;
+    this.release(oldest);
+    oldest.destroy();
   }
 
   /** Destroys all that are under way. */

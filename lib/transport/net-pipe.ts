@@ -38,7 +38,7 @@ export function netTransport(options: NetTransportOptions = {}): PipeTransport {
       const halfOpen = new HalfOpen(clock, limits);
       const server = createServer({ noDelay: true });
       server.on('connection', (socket) => {
-        if (!halfOpen.admit(socket)) return;
+        halfOpen.admit(socket);
         const pipe = wrap(socket);
         pipe.onReady(() => {
           halfOpen.release(socket);

@@ -94,7 +94,7 @@ class NodeTls implements TlsTransport {
     const server = createServer({ ...policy, ...this.#identity, requestCert: true });
     const raw = new Map<string, Socket>();
     server.on('connection', (socket: Socket) => {
-      if (!halfOpen.admit(socket)) return;
+      halfOpen.admit(socket);
       const end = endOf(socket);
       raw.set(end, socket);
       socket.once('close', () => raw.delete(end));

@@ -92,6 +92,24 @@ test('sockets under way are capped', async (t) => {
   await listener.close();
 });
 
+test('sockets that stay silent do not keep an honest peer out', async (t) => {
+  const transport = netTransport({ limits: { handshakeTimeoutMs: 60_000, maxHalfOpen: 4 } });
+  let inbound = 0;
+  const listener = await transport.listen(address, () => inbound++);
+  const silent = Array.from({ length: 10 }, () =>
+    connect(listener.address.port, '127.0.0.1').on('error', () => {}),
+  );
+  await Promise.all(silent.map((socket) => once(socket, 'connect')));
+  const pipe = await transport.connect(listener.address, {});
+  const until = performance.now() + 3_000;
+  while (inbound === 0 && performance.now() < until)
+    await new Promise((done) => setTimeout(done, 5));
+  t.is(inbound, 1);
+  pipe.destroy();
+  for (const socket of silent) socket.destroy();
+  await listener.close();
+});
+
 test('a dial without an answer from the protocol ends with ERR_DWCP_FRAME_MAGIC', async (t) => {
   const { createServer } = await import('node:net');
   const server = createServer((socket) => socket.end('220 smtp.example ESMTP\r\n')).listen(0);
