@@ -3,9 +3,9 @@
  * before `put` resolves, so a name is whole or absent. Verifies no content: whoever reads checks
  * the digest. The caller holds the lock of the store this folder belongs to.
  */
-import { mkdir, opendir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkBlobName, checkBytes, isBlobName } from './arguments.ts';
+import { mkdir, opendir, readFile, rm, stat } from './callback-files.ts';
 import { syncFolder, writeDurably } from './durable-files.ts';
 import { closedError, hasCode, storageError } from './storage-errors.ts';
 import type { BlobStore } from './storage.ts';

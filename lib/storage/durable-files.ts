@@ -1,17 +1,17 @@
 /**
  * Files that are whole or absent after a power loss: written aside, synced, renamed, folder synced.
  */
-import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { close, fsync, open, rename, rm, writeFile } from './callback-files.ts';
 
 /** Makes the entries of a folder durable. Windows has no such call and needs none. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
+  const folderFd = await open(folder, 'r');
   try {
-    await handle.sync();
+    await fsync(folderFd);
   } finally {
-    await handle.close();
+    await close(folderFd);
   }
 }
 
@@ -22,12 +22,12 @@ export async function writeDurably(
   bytes: Uint8Array,
 ): Promise<void> {
   try {
-    const handle = await open(temporary, 'w', 0o600);
+    const fd = await open(temporary, 'w', 0o600);
     try {
-      await handle.writeFile(bytes);
-      await handle.sync();
+      await writeFile(fd, bytes);
+      await fsync(fd);
     } finally {
-      await handle.close();
+      await close(fd);
     }
     await rename(temporary, file);
   } catch (error) {

@@ -3,9 +3,9 @@
  * anything else is opened, so that an unknown format is refused untouched and a store written by
  * one rung is never shadowed by an empty one of another.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DwcpError } from '../errors.ts';
+import { readFile } from './callback-files.ts';
 import { writeDurably } from './durable-files.ts';
 import { hasCode } from './storage-errors.ts';
 

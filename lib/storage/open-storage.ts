@@ -7,9 +7,9 @@
  *   path/FORMAT   version and rung        path/level or path/store.sqlite   path/blobs
  */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DwcpError, invalidArg, isDwcpError } from '../errors.ts';
+import { mkdir } from './callback-files.ts';
 import { BlobFiles } from './blob-files.ts';
 import { BlobMemory } from './blob-memory.ts';
 import { corruptFormat, readFormat, writeFormat } from './format-record.ts';
