@@ -2,16 +2,19 @@
 #include <napi.h>
 
 #include "binding/codec_binding.h"
+#include "binding/delta_binding.h"
+#include "binding/instance.h"
 
 namespace {
 
 /// Changes with any change of the exports; lib/native/addon-codec.ts expects the same number.
-constexpr double kContract = 1;
+constexpr double kContract = 2;
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new dwcp::binding::Instance);
   exports["contract"] = Napi::Number::New(env, kContract);
   dwcp::binding::export_codec(env, exports);
+  dwcp::binding::export_delta(env, exports);
   return exports;
 }
 

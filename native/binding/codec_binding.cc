@@ -7,17 +7,17 @@
 
 #include "binding/arguments.h"
 #include "binding/async_operation.h"
+#include "binding/instance.h"
 #include "binding/output.h"
 #include "core/codec/zstd_codec.h"
 #include "core/simd/crc32c.h"
+#include "core/simd/match.h"
 #include "core/simd/xxh3.h"
 
 namespace dwcp::binding {
 namespace {
 
 using Bytes = std::span<const uint8_t>;
-
-Instance& instance_of(Napi::Env env) { return *env.GetInstanceData<Instance>(); }
 
 bool read_compress(const Napi::CallbackInfo& info, Use use, Bytes& source,
                    codec::CompressOptions& options) {
@@ -52,16 +52,7 @@ napi_value allocate_output(Napi::Env env, Bytes frame, const codec::DecompressOp
     throw_status(env, status);
     return nullptr;
   }
-  void* data = nullptr;
-  napi_value buffer = nullptr;
-  if (napi_create_buffer(env, options.size_bytes, &data, &buffer) != napi_ok) {
-    bool thrown = false;
-    napi_is_exception_pending(env, &thrown);
-    if (!thrown) throw_status(env, {ErrorCode::LIMIT, "Out of memory for the decoded bytes."});
-    return nullptr;
-  }
-  target = {static_cast<uint8_t*>(data), options.size_bytes};
-  return buffer;
+  return allocate_buffer(env, options.size_bytes, target);
 }
 
 napi_value digest_to_buffer(Napi::Env env, const std::array<uint8_t, 16>& digest) {
@@ -195,7 +186,8 @@ Napi::Value zstd_decompress_async(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value memory_bytes(const Napi::CallbackInfo& info) {
-  const size_t bytes = instance_of(info.Env()).pool.idle_bytes();
+  const Instance& instance = instance_of(info.Env());
+  const size_t bytes = instance.pool.idle_bytes() + *instance.index_bytes;
   return Napi::Number::New(info.Env(), static_cast<double>(bytes));
 }
 
@@ -213,6 +205,7 @@ void export_codec(Napi::Env env, Napi::Object exports) {
   exports["memoryBytes"] = Napi::Function::New<memory_bytes>(env, "memoryBytes");
   exports["zstdVersion"] = Napi::String::New(env, codec::zstd_version());
   exports["crc32cVia"] = Napi::String::New(env, simd::crc32c_via());
+  exports["matchVia"] = Napi::String::New(env, simd::match_via());
 }
 
 }  // namespace dwcp::binding

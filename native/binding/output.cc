@@ -1,6 +1,8 @@
 // See output.h.
 #include "binding/output.h"
 
+#include "binding/arguments.h"
+
 namespace dwcp::binding {
 namespace {
 
@@ -10,6 +12,19 @@ constexpr size_t kExternalBytes = size_t{64} << 10;
 void free_block(napi_env /*env*/, void* data, void* /*hint*/) { std::free(data); }
 
 }  // namespace
+
+napi_value allocate_buffer(Napi::Env env, size_t size, std::span<uint8_t>& target) {
+  void* data = nullptr;
+  napi_value buffer = nullptr;
+  if (napi_create_buffer(env, size, &data, &buffer) != napi_ok) {
+    bool thrown = false;
+    napi_is_exception_pending(env, &thrown);
+    if (!thrown) throw_status(env, {ErrorCode::LIMIT, "Out of memory for the decoded bytes."});
+    return nullptr;
+  }
+  target = {static_cast<uint8_t*>(data), size};
+  return buffer;
+}
 
 napi_value copy_to_buffer(Napi::Env env, const codec::Block& block) {
   napi_value buffer = nullptr;

@@ -8,6 +8,8 @@
 #include <span>
 #include <utility>
 
+#include "core/codec/column.h"
+
 namespace dwcp::codec {
 
 class Block {
@@ -28,6 +30,23 @@ class Block {
     Block block;
     block.data_ = static_cast<uint8_t*>(std::malloc(size));
     block.size_ = block.data_ == nullptr ? 0 : size;
+    return block;
+  }
+
+  /// The same, of zeros that cost nothing until they are touched.
+  static Block zeroed(size_t size) {
+    Block block;
+    block.data_ = static_cast<uint8_t*>(std::calloc(size, 1));
+    block.size_ = block.data_ == nullptr ? 0 : size;
+    return block;
+  }
+
+  /// The values of `column`, which is not empty and is left so, in their own memory.
+  static Block adopt(Column<uint8_t>& column) {
+    Block block;
+    const size_t size = column.size();
+    block.data_ = column.release();
+    block.shrink(size);
     return block;
   }
 

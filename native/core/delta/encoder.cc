@@ -1,0 +1,162 @@
+// See encoder.h.
+#include "core/delta/encoder.h"
+
+#include "core/delta/part.h"
+#include "core/delta/segment.h"
+#include "core/delta/varint.h"
+
+namespace dwcp::delta {
+namespace {
+
+constexpr Status kNoMemory{ErrorCode::LIMIT, "Out of memory for a delta."};
+using Bytes = codec::Column<uint8_t>;
+
+/// What of one segment is stored; its memory is used again for the next.
+struct Parts {
+  Bytes literal_sizes;
+  Bytes copy_sizes;
+  Bytes offsets;
+  Bytes literals;
+  Bytes differences;
+  Bytes prefix;
+
+  void clear() {
+    for (Bytes* part : {&literal_sizes, &copy_sizes, &offsets, &literals, &differences, &prefix}) {
+      part->clear();
+    }
+  }
+  bool failed() const {
+    return literal_sizes.failed() || copy_sizes.failed() || offsets.failed() ||
+           literals.failed() || differences.failed() || prefix.failed();
+  }
+};
+
+class SegmentWriter {
+ public:
+  SegmentWriter(codec::ContextPool& pool, std::span<const uint8_t> base,
+                std::span<const uint8_t> content, Effort effort, Bytes& out)
+      : pool_(pool), base_(base), content_(content), budget_(effort, content.size()), out_(out) {}
+
+  /// Where the last copy written ended.
+  size_t base_end() const { return base_end_; }
+
+  /// Writes the operations that make the content from `content_at` on.
+  Status write(std::span<const Op> ops, size_t content_at) {
+    const Coding coding = choose(ops, content_at);
+    split(ops, content_at, coding);
+    return parts_.failed() ? kNoMemory : store(ops.size(), coding);
+  }
+
+ private:
+  Coding choose(std::span<const Op> ops, size_t content_at) const {
+    CodingChoice choice;
+    Walk walk(Coding::kDifference, base_end_);
+    size_t at = content_at;
+    for (const Op& op : ops) {
+      const bool counts = walk.is_difference(op);
+      for (size_t i = 0; counts && i < op.literal; ++i) {
+        choice.add(content_[at + i], base_[walk.base_end() + i]);
+      }
+      walk.advance(op);
+      at += size_t{op.literal} + op.copy;
+    }
+    return choice.prefers_differences() ? Coding::kDifference : Coding::kLiteral;
+  }
+
+  void split(std::span<const Op> ops, size_t content_at, Coding coding) {
+    parts_.clear();
+    Walk walk(coding, base_end_);
+    size_t at = content_at;
+    for (const Op& op : ops) {
+      write_varint(parts_.literal_sizes, op.literal);
+      write_varint(parts_.copy_sizes, op.copy);
+      if (op.copy > 0) {
+        const auto expected = static_cast<int64_t>(walk.base_end()) + op.literal;
+        write_varint(parts_.offsets, zigzag(int64_t{op.from} - expected));
+      }
+      const auto fresh = content_.subspan(at, op.literal);
+      if (walk.is_difference(op)) {
+        const uint8_t* before = base_.data() + walk.base_end();
+        for (size_t i = 0; i < fresh.size(); ++i) {
+          parts_.differences.push(static_cast<uint8_t>(fresh[i] - before[i]));
+        }
+      } else {
+        walk.append_replaced(base_, op, parts_.prefix);
+        parts_.literals.append(fresh);
+      }
+      walk.advance(op);
+      at += size_t{op.literal} + op.copy;
+    }
+    base_end_ = walk.base_end();
+  }
+
+  Status store(size_t op_count, Coding coding) {
+    const Parts& parts = parts_;
+    const size_t columns =
+        parts.literal_sizes.size() + parts.copy_sizes.size() + parts.offsets.size();
+    const size_t residual = parts.literals.size() + parts.differences.size();
+    const int level = budget_.take(columns + residual, parts.prefix.size());
+    write_varint(out_, op_count);
+    out_.push(static_cast<uint8_t>(coding));
+    for (const Bytes* column : {&parts.literal_sizes, &parts.copy_sizes, &parts.offsets}) {
+      write_varint(out_, column->size());
+    }
+    for (const Bytes* part : {&parts.literal_sizes, &parts.copy_sizes, &parts.offsets,
+                              &parts.literals, &parts.differences}) {
+      if (part == &parts.differences && coding == Coding::kLiteral) break;
+      const auto prefix =
+          part == &parts.literals ? parts.prefix.values() : std::span<const uint8_t>{};
+      const Status status = store_part(pool_, part->values(), prefix, level, out_);
+      if (!status.ok()) return status;
+    }
+    return out_.failed() ? kNoMemory : Status{};
+  }
+
+  codec::ContextPool& pool_;
+  std::span<const uint8_t> base_;
+  std::span<const uint8_t> content_;
+  Budget budget_;
+  Bytes& out_;
+  Parts parts_;
+  size_t base_end_ = 0;
+};
+
+size_t literals_of(std::span<const Op> ops) {
+  size_t sum = 0;
+  for (const Op& op : ops) sum += op.literal;
+  return sum;
+}
+
+}  // namespace
+
+Status encode(codec::ContextPool& pool, const BaseIndex& index, std::span<const uint8_t> base,
+              std::span<const uint8_t> content, const EncodeOptions& options,
+              codec::Block& payload) {
+  if (content.size() > kMaxSize) return {ErrorCode::LIMIT, "The content is too large for a delta."};
+  if (index.base_size() != base.size()) {
+    return {ErrorCode::INVALID_ARG, "The match index is of another base."};
+  }
+  const Content kind = classify(content);
+  Scanner scanner(index, base, content, scan_options(kind, options.effort));
+  Bytes out;
+  SegmentWriter writer(pool, base, content, options.effort, out);
+  codec::Column<Op> ops;
+  size_t literals = 0;
+  out.push(kVersion);
+  while (!scanner.done()) {
+    const size_t start = scanner.covered();
+    ops.clear();
+    scanner.next({kMaxSegmentOps, kMaxSegmentLiterals}, ops);
+    if (ops.failed()) return kNoMemory;
+    literals += literals_of(ops.values());
+    if (literals > options.max_literal_bytes) return {};
+    prune(base, content.subspan(start), writer.base_end(), prune_options(kind, literals), ops);
+    const Status status = writer.write(ops.values(), start);
+    if (!status.ok()) return status;
+  }
+  if (out.failed()) return kNoMemory;
+  payload = codec::Block::adopt(out);
+  return {};
+}
+
+}  // namespace dwcp::delta

@@ -1,0 +1,88 @@
+// See match.h. Runs that end within a few words are the most common, so every form looks at those first.
+#include "core/simd/match.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace dwcp::simd {
+namespace {
+
+size_t equal_bytes_backward(uint64_t difference) {
+  if constexpr (std::endian::native == std::endian::little) {
+    return static_cast<size_t>(std::countl_zero(difference)) / 8;
+  } else {
+    return static_cast<size_t>(std::countr_zero(difference)) / 8;
+  }
+}
+
+#if defined(__x86_64__)
+
+__attribute__((target("avx2"))) size_t common_forward_avx2(const uint8_t* a, const uint8_t* b,
+                                                           size_t limit) {
+  size_t at = 0;
+  for (; at + 64 <= limit; at += 64) {
+    const auto* left = reinterpret_cast<const __m256i*>(a + at);
+    const auto* right = reinterpret_cast<const __m256i*>(b + at);
+    const __m256i low = _mm256_cmpeq_epi8(_mm256_loadu_si256(left), _mm256_loadu_si256(right));
+    const __m256i high =
+        _mm256_cmpeq_epi8(_mm256_loadu_si256(left + 1), _mm256_loadu_si256(right + 1));
+    if (_mm256_movemask_epi8(_mm256_and_si256(low, high)) == -1) continue;
+    const auto low_mask = static_cast<uint32_t>(_mm256_movemask_epi8(low));
+    if (low_mask != UINT32_MAX) return at + static_cast<size_t>(std::countr_one(low_mask));
+    const auto high_mask = static_cast<uint32_t>(_mm256_movemask_epi8(high));
+    return at + 32 + static_cast<size_t>(std::countr_one(high_mask));
+  }
+  return at + common_forward_scalar(a + at, b + at, limit - at);
+}
+
+bool has_avx2() { return __builtin_cpu_supports("avx2") != 0; }
+
+#endif
+
+}  // namespace
+
+size_t common_forward_scalar(const uint8_t* a, const uint8_t* b, size_t limit) {
+  size_t at = 0;
+  for (; at + 8 <= limit; at += 8) {
+    const uint64_t difference = load64(a + at) ^ load64(b + at);
+    if (difference != 0) return at + equal_bytes_forward(difference);
+  }
+  while (at < limit && a[at] == b[at]) ++at;
+  return at;
+}
+
+size_t common_forward(const uint8_t* a, const uint8_t* b, size_t limit) {
+#if defined(__x86_64__)
+  constexpr size_t kShort = 32;
+  if (limit <= kShort || !has_avx2()) return common_forward_scalar(a, b, limit);
+  const size_t start = common_forward_scalar(a, b, kShort);
+  if (start < kShort) return start;
+  return kShort + common_forward_avx2(a + kShort, b + kShort, limit - kShort);
+#else
+  return common_forward_scalar(a, b, limit);
+#endif
+}
+
+size_t common_backward(const uint8_t* a, const uint8_t* b, size_t limit) {
+  size_t count = 0;
+  for (; count + 8 <= limit; count += 8) {
+    const uint64_t difference = load64(a - count - 8) ^ load64(b - count - 8);
+    if (difference != 0) return count + equal_bytes_backward(difference);
+  }
+  while (count < limit && *(a - count - 1) == *(b - count - 1)) ++count;
+  return count;
+}
+
+void add_bytes(uint8_t* target, const uint8_t* base, const uint8_t* addend, size_t size) {
+  for (size_t i = 0; i < size; ++i) target[i] = static_cast<uint8_t>(base[i] + addend[i]);
+}
+
+const char* match_via() {
+#if defined(__x86_64__)
+  if (has_avx2()) return "avx2";
+#endif
+  return "scalar";
+}
+
+}  // namespace dwcp::simd
