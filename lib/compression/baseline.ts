@@ -3,7 +3,7 @@
  * The bytes are borrowed for the life of the baseline and must not change.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { CodecBinding } from '../native/contract.ts';
+import type { CodecBinding, DeltaIndex } from '../native/contract.ts';
 import { ChunkIndex } from './chunk-index.ts';
 import { computeDigest, computeDigestAsync, digestKinds, digestName } from './digest.ts';
 import { inputBuffer } from './payload.ts';
@@ -21,6 +21,8 @@ export class Baseline {
   readonly #digests: Digest[] = [];
   #index: ChunkIndex | undefined;
   #building: Promise<ChunkIndex> | undefined;
+  #delta: DeltaIndex | undefined;
+  #deltaBuilding: Promise<DeltaIndex> | undefined;
 
   private constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -48,9 +50,10 @@ export class Baseline {
     return this.bytes.length;
   }
 
-  /** Memory held: the value and its match index, bytes. */
+  /** Memory held: the value and its match indexes, bytes. */
   get memoryBytes(): number {
-    return this.bytes.length + (this.#index?.memoryBytes ?? 0);
+    const indexes = (this.#index?.memoryBytes ?? 0) + (this.#delta?.sizeBytes ?? 0);
+    return this.bytes.length + indexes;
   }
 
   /** The content digest of `kind`, computed now unless it is known. */
@@ -83,10 +86,34 @@ export class Baseline {
     return this.#building;
   }
 
-  /** Gives the match index back; the next chunk delta builds it again. */
+  /** The match index of engine deltas, built now unless it is there. */
+  deltaIndex(binding: CodecBinding): DeltaIndex {
+    return (this.#delta ??= binding.deltaIndex(this.bytes));
+  }
+
+  /** As {@link deltaIndex}, on the thread pool; concurrent callers share one build. */
+  deltaIndexAsync(binding: CodecBinding): Promise<DeltaIndex> {
+    if (this.#delta) return Promise.resolve(this.#delta);
+    this.#deltaBuilding ??= this.#buildDelta(binding);
+    return this.#deltaBuilding;
+  }
+
+  /** Gives the match indexes back, once calls in flight are done; the next delta builds what it needs. */
   releaseIndex(): void {
     this.#index = undefined;
     this.#building = undefined;
+    this.#delta?.release();
+    this.#delta = undefined;
+    this.#deltaBuilding = undefined;
+  }
+
+  async #buildDelta(binding: CodecBinding): Promise<DeltaIndex> {
+    try {
+      this.#delta = await binding.deltaIndexAsync(this.bytes);
+      return this.#delta;
+    } finally {
+      this.#deltaBuilding = undefined;
+    }
   }
 
   async #build(): Promise<ChunkIndex> {

@@ -14,13 +14,17 @@ export interface CodecSet {
 
 /** {@link codecsOf} by binding. */
 export function codecSetOf(binding: CodecBinding): CodecSet {
-  const { zstd, prefixEncode, prefixDecode } = binding.abilities;
+  const { zstd, prefixEncode, prefixDecode, deltaEncode, deltaDecode } = binding.abilities;
   const always = [Codec.chunk, Codec.brotli, Codec.raw];
   const plain = zstd ? [Codec.zstd] : [];
   return {
-    encode: [...(prefixEncode ? [Codec.prefix] : []), ...plain, ...always],
-    decode: [...(prefixDecode ? [Codec.prefix] : []), ...plain, ...always],
+    encode: [...bases(deltaEncode, prefixEncode), ...plain, ...always],
+    decode: [...bases(deltaDecode, prefixDecode), ...plain, ...always],
   };
+}
+
+function bases(delta: boolean, prefix: boolean): Codec[] {
+  return [...(delta ? [Codec.delta] : []), ...(prefix ? [Codec.prefix] : [])];
 }
 
 /**

@@ -1,9 +1,9 @@
 /**
- * Making a delta: which of the delta codecs, by size of the base and by how well the first did. Small
- * bases: zstd prefix, which needs no index. Large ones: chunk, whose copies cost a memcmp and whose patch is
- * a memcpy; when it leaves much unmatched, prefix is made instead, or too and the smaller kept.
+ * Making a delta: which of the delta codecs, by one fixed rule. Small bases: zstd prefix, which needs no index.
+ * Larger ones: the engine's delta, or chunk where the peer or this tier has no engine. When either leaves much
+ * unmatched, prefix is made instead, or too and the smaller kept.
  */
-import type { CodecBinding } from '../native/contract.ts';
+import type { CodecBinding, DeltaEffort } from '../native/contract.ts';
 import type { Baseline } from './baseline.ts';
 import { encodeChunk, encodeChunkAsync } from './chunk-delta.ts';
 import { codecSetOf } from './codecs.ts';
@@ -15,6 +15,12 @@ import { Codec } from './types.ts';
 const PREFIX_BELOW_BYTES = 256 * 1024;
 /** Above this base size zstd's windows and memory grow past their limits, bytes. */
 const PREFIX_LIMIT_BYTES = 64 * 1024 * 1024;
+/** The engine's delta is smaller from this base size on, bytes. */
+const ENGINE_FROM_BYTES = 32 * 1024;
+/** An engine delta above this share of the value is compared with prefix. */
+const ENGINE_POOR_SHARE = 1 / 4;
+/** Up to this size indexing and scanning cost less than a pool hop, bytes. */
+const SYNC_ENGINE_BYTES = 64 * 1024;
 /** A chunk delta above this share of the value matched poorly. */
 const POOR_SHARE = 1 / 16;
 /** With more of the value unmatched than this, prefix does better: chunk is not finished. */
@@ -46,12 +52,22 @@ export async function deltaPayload(
   const { encode } = codecSetOf(binding);
   const usable = (codec: Codec): boolean =>
     encode.includes(codec) && (codecs?.includes(codec) ?? true);
+  const engine = usable(Codec.delta);
   const chunk = usable(Codec.chunk);
   const prefix = usable(Codec.prefix) && suitsPrefix(baseline.bytes, content);
   const makePrefix = async (): Promise<CodedPayload> => {
     const request = { codec: Codec.prefix, level, prefix: baseline.bytes };
     return { codec: Codec.prefix, payload: await encodePayloadAsync(binding, content, request) };
   };
+  if (engine && !(prefix && baseline.sizeBytes < ENGINE_FROM_BYTES)) {
+    const share = prefix ? PREFIX_ABOVE_SHARE : FULL_ABOVE_SHARE;
+    const payload = await enginePayload(binding, baseline, content, level, share);
+    if (!prefix) return payload && { codec: Codec.delta, payload };
+    if (payload && payload.length < content.length * ENGINE_POOR_SHARE) {
+      return { codec: Codec.delta, payload };
+    }
+    return smaller(payload && { codec: Codec.delta, payload }, await makePrefix());
+  }
   if (prefix && (!chunk || baseline.sizeBytes <= PREFIX_BELOW_BYTES)) return makePrefix();
   if (!chunk) return undefined;
   const share = prefix ? PREFIX_ABOVE_SHARE : FULL_ABOVE_SHARE;
@@ -60,9 +76,34 @@ export async function deltaPayload(
   if (payload && payload.length < content.length * POOR_SHARE) {
     return { codec: Codec.chunk, payload };
   }
-  const prefixed = await makePrefix();
-  if (!payload || prefixed.payload.length < payload.length) return prefixed;
-  return { codec: Codec.chunk, payload };
+  return smaller(payload && { codec: Codec.chunk, payload }, await makePrefix());
+}
+
+function smaller(found: CodedPayload | undefined, prefixed: CodedPayload): CodedPayload {
+  return found && found.payload.length <= prefixed.payload.length ? found : prefixed;
+}
+
+async function enginePayload(
+  binding: CodecBinding,
+  baseline: Baseline,
+  content: Buffer,
+  level: number,
+  maxLiteralShare: number,
+): Promise<Buffer | undefined> {
+  const { bytes } = baseline;
+  const maxLiteralBytes = Math.floor(content.length * maxLiteralShare);
+  const options = { effort: effortOf(level), maxLiteralBytes };
+  if (Math.max(bytes.length, content.length) <= SYNC_ENGINE_BYTES) {
+    return binding.deltaEncode(baseline.deltaIndex(binding), bytes, content, options);
+  }
+  const index = await baseline.deltaIndexAsync(binding);
+  return binding.deltaEncodeAsync(index, bytes, content, options);
+}
+
+/** The engine's effort that goes with a zstd level. */
+function effortOf(level: number): DeltaEffort {
+  if (level < 3) return 0;
+  return level < 12 ? 1 : 2;
 }
 
 async function chunkPayload(

@@ -15,7 +15,7 @@ import type { Codec } from './types.ts';
 /** Options of {@link diff}. */
 export interface DiffOptions extends EncodeOptions {
   /** Use this delta codec and no other; by default the best that both sides have. */
-  readonly codec?: typeof Codec.prefix | typeof Codec.chunk | undefined;
+  readonly codec?: typeof Codec.prefix | typeof Codec.chunk | typeof Codec.delta | undefined;
   /** How hard to look: `max` trades time for bytes. Default `balanced`; `level` overrides it. */
   readonly effort?: Effort | undefined;
 }

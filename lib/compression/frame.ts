@@ -71,7 +71,7 @@ export interface FrameHeader {
  * @example isDelta(readFrameInfo(frame).codec)
  */
 export function isDelta(codec: Codec): boolean {
-  return codec === Codec.prefix || codec === Codec.chunk;
+  return codec === Codec.prefix || codec === Codec.chunk || codec === Codec.delta;
 }
 
 /** Builds a frame; `payload` is copied into it. */
@@ -128,7 +128,7 @@ export function parseFrame(binding: CodecBinding, frame: Uint8Array): FrameInfo 
     throw new DwcpError('ERR_DWCP_FRAME_VERSION', `codec frame version ${version} is not known`);
   }
   const codec = reader.byte() as Codec;
-  if (codec > Codec.chunk) {
+  if (codec > Codec.delta) {
     throw new DwcpError('ERR_DWCP_FRAME_CODEC', `codec id ${codec} is not known`);
   }
   const flags = reader.byte();

@@ -1,6 +1,6 @@
 /**
  * Payloads: one switch for making (whole content and the zstd prefix delta), one for reading every codec;
- * each now, or off the event loop. Chunk deltas are made in `delta-frame.ts`, from a baseline's index.
+ * each now, or off the event loop. Deltas that need an index are made in `delta-payload.ts`.
  */
 import { DwcpError } from '../errors.ts';
 import type { CodecLimits } from '../limits.ts';
@@ -48,7 +48,7 @@ export function encodePayload(
 ): Uint8Array {
   if (codec === Codec.raw) return bytes;
   if (codec === Codec.brotli) return brotliEncode(bytes, brotliQuality(level));
-  if (codec === Codec.chunk) throw notHere(codec);
+  if (codec === Codec.chunk || codec === Codec.delta) throw notHere(codec);
   requireEncoder(binding, codec);
   return binding.zstdCompress(bytes, { level, prefix });
 }
@@ -64,7 +64,7 @@ export async function encodePayloadAsync(
     return encodePayload(binding, bytes, request);
   }
   if (codec === Codec.brotli) return brotliEncodeAsync(bytes, brotliQuality(level));
-  if (codec === Codec.chunk) throw notHere(codec);
+  if (codec === Codec.chunk || codec === Codec.delta) throw notHere(codec);
   requireEncoder(binding, codec);
   return binding.zstdCompressAsync(bytes, { level, prefix });
 }
@@ -81,6 +81,10 @@ export function decodePayload(
 ): Buffer {
   if (codec === Codec.raw) return Buffer.from(payload);
   if (codec === Codec.chunk) return decodeChunk(payload, prefix!, contentBytes, limits);
+  if (codec === Codec.delta) {
+    requireDelta(binding);
+    return binding.deltaDecode(payload, prefix!, { ...limits, sizeBytes: contentBytes });
+  }
   if (contentBytes === 0) throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', 'empty content is raw');
   if (codec === Codec.brotli) return brotliDecode(payload, contentBytes, limits.maxWindowLog);
   const { maxWindowLog } = limits;
@@ -101,6 +105,10 @@ export async function decodePayloadAsync(
   if (codec === Codec.chunk) {
     return decodeChunkAsync(payload, prefix!, contentBytes, limits, signal);
   }
+  if (codec === Codec.delta) {
+    requireDelta(binding);
+    return binding.deltaDecodeAsync(payload, prefix!, { ...limits, sizeBytes: contentBytes });
+  }
   const { maxWindowLog } = limits;
   if (codec === Codec.brotli) return brotliDecodeAsync(payload, contentBytes, maxWindowLog);
   const options = { sizeBytes: contentBytes, maxWindowLog, prefix };
@@ -110,6 +118,10 @@ export async function decodePayloadAsync(
 function requireSize(bytes: Buffer, contentBytes: number): Buffer {
   if (bytes.length === contentBytes) return bytes;
   throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', 'decoded size differs from the header');
+}
+
+function requireDelta(binding: CodecBinding): void {
+  if (!binding.abilities.deltaDecode) throw notHere(Codec.delta);
 }
 
 function requireEncoder(binding: CodecBinding, codec: Codec): void {

@@ -2,16 +2,29 @@
  * The codec binding over the addon: checks arguments, passes scalars and views flat across the seam, and
  * turns the addon's plain coded errors into `DwcpError`s. Holds no state.
  */
-import { DwcpError, type ErrorCode, errorCodes } from '../errors.ts';
-import { checkBytes, checkSeed, readCompressOptions, readDecompressOptions } from './arguments.ts';
+import { DwcpError, type ErrorCode, errorCodes, invalidArg } from '../errors.ts';
+import {
+  checkBytes,
+  checkSeed,
+  readCompressOptions,
+  readDecompressOptions,
+  readDeltaDecodeOptions,
+  readDeltaEncodeOptions,
+} from './arguments.ts';
 import type {
   CodecAbilities,
   CodecBinding,
+  DeltaDecodeOptions,
+  DeltaEncodeOptions,
+  DeltaIndex,
   ZstdCompressOptions,
   ZstdDecompressOptions,
 } from './contract.ts';
 
 type Prefix = Uint8Array | undefined;
+
+/** The addon's object that owns an index; opaque. */
+type IndexHandle = object;
 
 /** What the addon file exports. `contract` changes with any change here. */
 export interface AddonExports {
@@ -32,10 +45,36 @@ export interface AddonExports {
     windowLog: number,
     prefix: Prefix,
   ): Promise<Buffer>;
+  /** What run comparison runs on: `avx2` or `scalar`. */
+  readonly matchVia: string;
+  deltaIndex(base: Uint8Array): IndexHandle;
+  deltaIndexAsync(base: Uint8Array): Promise<IndexHandle>;
+  deltaIndexSize(index: IndexHandle): number;
+  deltaIndexRelease(index: IndexHandle): void;
+  deltaEncode(...request: EncodeRequest): Buffer | undefined;
+  deltaEncodeAsync(...request: EncodeRequest): Promise<Buffer | undefined>;
+  deltaDecode(...request: DecodeRequest): Buffer;
+  deltaDecodeAsync(...request: DecodeRequest): Promise<Buffer>;
 }
 
+type EncodeRequest = readonly [
+  index: IndexHandle,
+  base: Uint8Array,
+  next: Uint8Array,
+  effort: number,
+  maxLiteralBytes: number,
+];
+
+type DecodeRequest = readonly [
+  delta: Uint8Array,
+  base: Uint8Array,
+  sizeBytes: number,
+  maxWindowLog: number,
+  maxOps: number,
+];
+
 /** The contract number this TypeScript was written for. */
-export const ADDON_CONTRACT = 1;
+export const ADDON_CONTRACT = 2;
 
 const isErrorCode = (code: unknown): code is ErrorCode =>
   typeof code === 'string' && Object.hasOwn(errorCodes, code);
@@ -45,6 +84,25 @@ function asDwcpError(error: unknown): unknown {
   return new DwcpError(error.code, error.message);
 }
 
+/** {@link DeltaIndex} over the addon's object. */
+class AddonIndex implements DeltaIndex {
+  readonly handle: IndexHandle;
+  readonly #addon: AddonExports;
+
+  constructor(addon: AddonExports, handle: IndexHandle) {
+    this.#addon = addon;
+    this.handle = handle;
+  }
+
+  get sizeBytes(): number {
+    return this.#addon.deltaIndexSize(this.handle);
+  }
+
+  release(): void {
+    this.#addon.deltaIndexRelease(this.handle);
+  }
+}
+
 /** {@link CodecBinding} over a loaded addon. */
 export class AddonCodec implements CodecBinding {
   readonly abilities: CodecAbilities = {
@@ -52,6 +110,8 @@ export class AddonCodec implements CodecBinding {
     prefixEncode: true,
     prefixDecode: true,
     fastXxh3: true,
+    deltaEncode: true,
+    deltaDecode: true,
   };
   readonly #addon: AddonExports;
 
@@ -114,4 +174,95 @@ export class AddonCodec implements CodecBinding {
       throw asDwcpError(error);
     }
   }
+  deltaIndex(base: Uint8Array): DeltaIndex {
+    checkBytes('base', base);
+    try {
+      return new AddonIndex(this.#addon, this.#addon.deltaIndex(base));
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
+  async deltaIndexAsync(base: Uint8Array): Promise<DeltaIndex> {
+    checkBytes('base', base);
+    try {
+      return new AddonIndex(this.#addon, await this.#addon.deltaIndexAsync(base));
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
+  deltaEncode(
+    index: DeltaIndex,
+    base: Uint8Array,
+    next: Uint8Array,
+    options: DeltaEncodeOptions,
+  ): Buffer | undefined {
+    const request = encodeRequest(index, base, next, options);
+    try {
+      return this.#addon.deltaEncode(...request);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
+  async deltaEncodeAsync(
+    index: DeltaIndex,
+    base: Uint8Array,
+    next: Uint8Array,
+    options: DeltaEncodeOptions,
+  ): Promise<Buffer | undefined> {
+    const request = encodeRequest(index, base, next, options);
+    try {
+      return await this.#addon.deltaEncodeAsync(...request);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
+  deltaDecode(delta: Uint8Array, base: Uint8Array, options: DeltaDecodeOptions): Buffer {
+    const request = decodeRequest(delta, base, options);
+    try {
+      return this.#addon.deltaDecode(...request);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
+  async deltaDecodeAsync(
+    delta: Uint8Array,
+    base: Uint8Array,
+    options: DeltaDecodeOptions,
+  ): Promise<Buffer> {
+    const request = decodeRequest(delta, base, options);
+    try {
+      return await this.#addon.deltaDecodeAsync(...request);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+}
+
+function encodeRequest(
+  index: DeltaIndex,
+  base: Uint8Array,
+  next: Uint8Array,
+  options: DeltaEncodeOptions,
+): EncodeRequest {
+  const { effort, maxLiteralBytes } = readDeltaEncodeOptions(options);
+  if (!(index instanceof AddonIndex)) invalidArg('index', 'a DeltaIndex of this addon', index);
+  checkBytes('base', base);
+  checkBytes('next', next);
+  return [index.handle, base, next, effort, maxLiteralBytes];
+}
+
+function decodeRequest(
+  delta: Uint8Array,
+  base: Uint8Array,
+  options: DeltaDecodeOptions,
+): DecodeRequest {
+  const { sizeBytes, maxWindowLog, maxOps } = readDeltaDecodeOptions(options);
+  checkBytes('delta', delta);
+  checkBytes('base', base);
+  return [delta, base, sizeBytes, maxWindowLog, maxOps];
 }

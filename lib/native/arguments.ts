@@ -3,7 +3,12 @@
  * no caller's `valueOf` runs; byte inputs must be plain views that cannot move or change size.
  */
 import { invalidArg } from '../errors.ts';
-import type { ZstdCompressOptions, ZstdDecompressOptions } from './contract.ts';
+import type {
+  DeltaDecodeOptions,
+  DeltaEncodeOptions,
+  ZstdCompressOptions,
+  ZstdDecompressOptions,
+} from './contract.ts';
 
 /** Lowest and highest zstd level accepted. */
 const zstdLevels = { min: -50, max: 19 } as const;
@@ -61,4 +66,23 @@ export function readDecompressOptions(options: ZstdDecompressOptions): ZstdDecom
   checkInteger('options.maxWindowLog', maxWindowLog, windowLogs.min, windowLogs.max);
   if (prefix !== undefined) checkBytes('options.prefix', prefix);
   return { sizeBytes, maxWindowLog, prefix };
+}
+
+/** Reads and checks the options of making a delta once. */
+export function readDeltaEncodeOptions(options: DeltaEncodeOptions): DeltaEncodeOptions {
+  if (typeof options !== 'object' || options === null) invalidArg('options', 'an object', options);
+  const { effort, maxLiteralBytes } = options;
+  checkInteger('options.effort', effort, 0, 2);
+  checkInteger('options.maxLiteralBytes', maxLiteralBytes, 0, MAX_SIZE_BYTES);
+  return { effort, maxLiteralBytes };
+}
+
+/** Reads and checks the options of reading a delta once. */
+export function readDeltaDecodeOptions(options: DeltaDecodeOptions): DeltaDecodeOptions {
+  if (typeof options !== 'object' || options === null) invalidArg('options', 'an object', options);
+  const { sizeBytes, maxWindowLog, maxOps } = options;
+  checkInteger('options.sizeBytes', sizeBytes, 0, MAX_SIZE_BYTES);
+  checkInteger('options.maxWindowLog', maxWindowLog, windowLogs.min, windowLogs.max);
+  checkInteger('options.maxOps', maxOps, 0, MAX_SIZE_BYTES);
+  return { sizeBytes, maxWindowLog, maxOps };
 }

@@ -21,6 +21,10 @@ export interface CodecAbilities {
   readonly prefixDecode: boolean;
   /** Computes XXH3-128 at the speed of memory, off the event loop when asked to. */
   readonly fastXxh3: boolean;
+  /** Can make and index for deltas of the engine. */
+  readonly deltaEncode: boolean;
+  /** Can read them. */
+  readonly deltaDecode: boolean;
 }
 
 /** Parameters of one zstd compression. */
@@ -41,6 +45,34 @@ export interface ZstdDecompressOptions {
   readonly prefix?: Uint8Array | undefined;
 }
 
+/** Speed against size of a delta: 0 fast, 1 balanced, 2 max. */
+export type DeltaEffort = 0 | 1 | 2;
+
+/** Parameters of making one delta. */
+export interface DeltaEncodeOptions {
+  readonly effort: DeltaEffort;
+  /** Give up when more than this stays unmatched, bytes. */
+  readonly maxLiteralBytes: number;
+}
+
+/** Parameters of reading one delta; every one is a limit that is checked before allocation. */
+export interface DeltaDecodeOptions {
+  /** Exact decoded size, already checked against the caller's limits, bytes. */
+  readonly sizeBytes: number;
+  /** Largest zstd window accepted, log2 bytes. */
+  readonly maxWindowLog: number;
+  /** Most operations accepted. */
+  readonly maxOps: number;
+}
+
+/** The match index of one delta base, in native memory. Collected with its object, or released before. */
+export interface DeltaIndex {
+  /** Native memory held; 0 once released, bytes. */
+  readonly sizeBytes: number;
+  /** Gives the memory back; calls in flight finish first, later ones throw ERR_DWCP_CLOSED. */
+  release(): void;
+}
+
 /**
  * The codec part of the addon. Inputs are borrowed until the call returns or the promise settles and
  * must not be changed meanwhile; outputs belong to the caller. Errors are `DwcpError`s:
@@ -58,6 +90,29 @@ export interface CodecBinding {
   zstdCompressAsync(bytes: Uint8Array, options: ZstdCompressOptions): Promise<Buffer>;
   zstdDecompress(bytes: Uint8Array, options: ZstdDecompressOptions): Buffer;
   zstdDecompressAsync(bytes: Uint8Array, options: ZstdDecompressOptions): Promise<Buffer>;
+  /** Indexes `base` for any number of deltas; `base` is not kept. */
+  deltaIndex(base: Uint8Array): DeltaIndex;
+  deltaIndexAsync(base: Uint8Array): Promise<DeltaIndex>;
+  /** A delta of `next` against `base`, whose index `index` is; undefined when too little matches. */
+  deltaEncode(
+    index: DeltaIndex,
+    base: Uint8Array,
+    next: Uint8Array,
+    options: DeltaEncodeOptions,
+  ): Buffer | undefined;
+  deltaEncodeAsync(
+    index: DeltaIndex,
+    base: Uint8Array,
+    next: Uint8Array,
+    options: DeltaEncodeOptions,
+  ): Promise<Buffer | undefined>;
+  /** What the delta was made of; also throws ERR_DWCP_LIMIT and ERR_DWCP_FRAME_VERSION. */
+  deltaDecode(delta: Uint8Array, base: Uint8Array, options: DeltaDecodeOptions): Buffer;
+  deltaDecodeAsync(
+    delta: Uint8Array,
+    base: Uint8Array,
+    options: DeltaDecodeOptions,
+  ): Promise<Buffer>;
 }
 
 /** One attempt to load the addon and how it ended. */
@@ -80,7 +135,7 @@ export interface NativeStatus {
 export interface NativeBinding {
   readonly tier: NativeTier;
   readonly codec: CodecBinding;
-  /** Memory the addon holds for contexts and pools, bytes. */
+  /** Memory the addon holds for contexts, pools and match indexes, bytes. */
   memoryBytes(): number;
 }
 

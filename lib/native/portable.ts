@@ -9,6 +9,7 @@ import { checkBytes, checkSeed, readCompressOptions, readDecompressOptions } fro
 import type {
   CodecAbilities,
   CodecBinding,
+  DeltaIndex,
   NativeBinding,
   NativeStatus,
   ZstdCompressOptions,
@@ -63,7 +64,14 @@ class PortableCodec implements CodecBinding {
 
   get abilities(): CodecAbilities {
     const { zstd, prefixDecode } = this.#probe;
-    return { zstd: zstd !== undefined, prefixEncode: false, prefixDecode, fastXxh3: false };
+    return {
+      zstd: zstd !== undefined,
+      prefixEncode: false,
+      prefixDecode,
+      fastXxh3: false,
+      deltaEncode: false,
+      deltaDecode: false,
+    };
   }
 
   crc32c(bytes: Uint8Array, seed = 0): number {
@@ -117,6 +125,30 @@ class PortableCodec implements CodecBinding {
     if (zstd === undefined) return decodeZstdAsync(bytes, limits);
     const [settings, finish] = nodeDecompression(bytes, limits);
     return promised((done) => zstd.zstdDecompress(bytes, settings, done), finish);
+  }
+
+  deltaIndex(): DeltaIndex {
+    throw lacking('index a base for a delta of the engine');
+  }
+
+  async deltaIndexAsync(): Promise<DeltaIndex> {
+    return this.deltaIndex();
+  }
+
+  deltaEncode(): Buffer | undefined {
+    throw lacking('make a delta of the engine');
+  }
+
+  async deltaEncodeAsync(): Promise<Buffer | undefined> {
+    return this.deltaEncode();
+  }
+
+  deltaDecode(): Buffer {
+    throw lacking('read a delta of the engine');
+  }
+
+  async deltaDecodeAsync(): Promise<Buffer> {
+    return this.deltaDecode();
   }
 
   #compression(bytes: Uint8Array, options: ZstdCompressOptions) {
