@@ -16,7 +16,7 @@ const PREFIX_BELOW_BYTES = 256 * 1024;
 /** Above this base size zstd's windows and memory grow past their limits, bytes. */
 const PREFIX_LIMIT_BYTES = 64 * 1024 * 1024;
 /** The engine's delta is smaller from this base size on, bytes. */
-const ENGINE_FROM_BYTES = 32 * 1024;
+const ENGINE_FROM_BYTES = 8 * 1024;
 /** An engine delta above this share of the value is compared with prefix. */
 const ENGINE_POOR_SHARE = 1 / 4;
 /** Up to this size indexing and scanning cost less than a pool hop, bytes. */

@@ -1,5 +1,5 @@
-// Arguments as in codec_binding.cc: sync functions borrow their inputs for the call; Async functions hold a
-// reference until the promise settles.
+// Arguments as in codec_binding.cc: sync functions borrow their inputs for the call; Async
+// functions hold a reference until the promise settles.
 #include "binding/delta_binding.h"
 
 #include <utility>
@@ -59,12 +59,10 @@ bool read_decode(const Napi::CallbackInfo& info, Use use, DecodeRequest& request
   int64_t size = 0;
   int64_t window_log = 0;
   int64_t max_ops = 0;
-  if (!read_integer(info, 2, 0, kMaxSize, "sizeBytes must be an integer from 0 to 2^31-1.",
-                    size) ||
+  if (!read_integer(info, 2, 0, kMaxSize, "sizeBytes must be an integer from 0 to 2^31-1.", size) ||
       !read_integer(info, 3, codec::kMinWindowLog, codec::kMaxWindowLog,
                     "maxWindowLog must be an integer from 10 to 27.", window_log) ||
-      !read_integer(info, 4, 0, kMaxSize, "maxOps must be an integer from 0 to 2^31-1.",
-                    max_ops)) {
+      !read_integer(info, 4, 0, kMaxSize, "maxOps must be an integer from 0 to 2^31-1.", max_ops)) {
     return false;
   }
   request.size = static_cast<size_t>(size);
@@ -106,8 +104,7 @@ class EncodeOperation final : public AsyncOperation {
 
 class DecodeOperation final : public AsyncOperation {
  public:
-  DecodeOperation(codec::ContextPool& pool, const DecodeRequest& request,
-                  std::span<uint8_t> target)
+  DecodeOperation(codec::ContextPool& pool, const DecodeRequest& request, std::span<uint8_t> target)
       : pool_(pool), request_(request), target_(target) {}
 
  private:
@@ -171,8 +168,7 @@ Napi::Value delta_decode(const Napi::CallbackInfo& info) {
   const napi_value buffer = allocate_buffer(info.Env(), request.size, target);
   if (buffer == nullptr) return {};
   auto& pool = instance_of(info.Env()).pool;
-  const Status status =
-      delta::decode(pool, request.base, request.payload, request.limits, target);
+  const Status status = delta::decode(pool, request.base, request.payload, request.limits, target);
   if (!status.ok()) {
     throw_status(info.Env(), status);
     return {};

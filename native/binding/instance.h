@@ -10,8 +10,8 @@
 
 namespace dwcp::binding {
 
-/// Node finishes the pool work of an environment before it finalizes this, so operations refer to the
-/// contexts without sharing them.
+/// Node finishes the pool work of an environment before it finalizes this, so operations refer to
+/// the contexts without sharing them.
 struct Instance {
   codec::ContextPool pool;
   /// Bytes of match indexes alive; shared with them, since either may be finalized first.

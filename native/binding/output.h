@@ -9,8 +9,8 @@
 
 namespace dwcp::binding {
 
-/// A Buffer of `size` bytes of unspecified content to decode into; null with a pending exception when
-/// memory is short.
+/// A Buffer of `size` bytes of unspecified content to decode into; null with a pending exception
+/// when memory is short.
 napi_value allocate_buffer(Napi::Env env, size_t size, std::span<uint8_t>& target);
 
 /// A Buffer with a copy of `block`. Right for synchronous calls at any size: the finalizers of

@@ -1,5 +1,5 @@
-// A growing array over malloc: the core is built without exceptions, so running out of memory is a flag
-// to look at, not a throw. What does not fit any more is dropped.
+// A growing array over malloc: the core is built without exceptions, so running out of memory is a
+// flag to look at, not a throw. What does not fit any more is dropped.
 #pragma once
 
 #include <algorithm>
@@ -72,8 +72,8 @@ class Column {
   bool grow(size_t more) {
     constexpr size_t kLeast = 256;
     const size_t room = std::max({room_ + room_ / 2, size_ + more, kLeast});
-    void* larger = full_ || room > SIZE_MAX / sizeof(T) ? nullptr
-                                                        : std::realloc(data_, room * sizeof(T));
+    void* larger =
+        full_ || room > SIZE_MAX / sizeof(T) ? nullptr : std::realloc(data_, room * sizeof(T));
     if (larger == nullptr) {
       full_ = true;
       return false;

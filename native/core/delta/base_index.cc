@@ -1,5 +1,5 @@
-// See base_index.h. Building is bound by cache misses on the buckets, so each is asked for some blocks
-// before it is written.
+// See base_index.h. Building is bound by cache misses on the buckets, so each is asked for some
+// blocks before it is written.
 #include "core/delta/base_index.h"
 
 #include <algorithm>

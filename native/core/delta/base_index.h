@@ -1,6 +1,7 @@
-// The match index of a delta base: the hash of a short block at every `stride`-th position, in buckets of
-// two, behind a bit filter small enough for the second-level cache. A hit is only a hint: whoever uses it
-// compares the bytes. Immutable once built, so any number of threads may read it; the base is not held.
+// The match index of a delta base: the hash of a short block at every `stride`-th position, in
+// buckets of two, behind a bit filter small enough for the second-level cache. A hit is only a
+// hint: whoever uses it compares the bytes. Immutable once built, so any number of threads may read
+// it; the base is not held.
 #pragma once
 
 #include <array>

@@ -62,7 +62,7 @@ class Decoder {
     ops_seen_ += op_count;
     // Every operation makes at least a byte, so this bounds the columns by the content, too.
     if (op_count == 0 || op_count > kMaxSegmentOps || op_count > target_.size() - made_ ||
-        coding > static_cast<uint32_t>(Coding::kDifference)) {
+        coding > Coding::kLargest) {
       return corrupt("The delta is corrupt: segment header.");
     }
     for (const size_t size : sizes) {
@@ -70,7 +70,7 @@ class Decoder {
     }
     Status status = load_ops(op_count, sizes);
     if (!status.ok()) return status;
-    Walk walk(static_cast<Coding>(coding), base_end_);
+    const Walk walk(Coding::from_byte(coding), base_end_);
     status = load_bytes(walk);
     if (!status.ok()) return status;
     rebuild(walk);
@@ -126,7 +126,7 @@ class Decoder {
         differences += op.literal;
       } else {
         literals += op.literal;
-        walk.append_replaced(base_, op, parts_.prefix);
+        walk.append_context(base_, op, parts_.prefix);
       }
       walk.advance(op);
     }
@@ -139,7 +139,7 @@ class Decoder {
     }
     const Status status =
         load_part(pool_, reader_, parts_.prefix.values(), limits_.max_window_log, fresh);
-    if (!status.ok() || walk.coding() == Coding::kLiteral) return status;
+    if (!status.ok() || !walk.coding().differences) return status;
     return load_part(pool_, reader_, {}, limits_.max_window_log, changes);
   }
 

@@ -1,6 +1,6 @@
-// Rebuilds content from a base and a payload of encoder.h. Everything a payload claims is held against the
-// caller's limits before memory is taken for it, and every operation against base and content before a byte
-// is written; beside the target, memory is that of one segment.
+// Rebuilds content from a base and a payload of encoder.h. Everything a payload claims is held
+// against the caller's limits before memory is taken for it, and every operation against base and
+// content before a byte is written; beside the target, memory is that of one segment.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ struct DecodeLimits {
   int max_window_log = 27;
 };
 
-/// Decodes `payload` against `base` into exactly `target`, which must share no memory with the inputs. After
-/// a failure its content is undefined.
+/// Decodes `payload` against `base` into exactly `target`, which must share no memory with the
+/// inputs. After a failure its content is undefined.
 Status decode(codec::ContextPool& pool, std::span<const uint8_t> base,
               std::span<const uint8_t> payload, const DecodeLimits& limits,
               std::span<uint8_t> target);

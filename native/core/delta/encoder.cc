@@ -26,16 +26,21 @@ struct Parts {
     }
   }
   bool failed() const {
-    return literal_sizes.failed() || copy_sizes.failed() || offsets.failed() ||
-           literals.failed() || differences.failed() || prefix.failed();
+    return literal_sizes.failed() || copy_sizes.failed() || offsets.failed() || literals.failed() ||
+           differences.failed() || prefix.failed();
   }
 };
 
 class SegmentWriter {
  public:
   SegmentWriter(codec::ContextPool& pool, std::span<const uint8_t> base,
-                std::span<const uint8_t> content, Effort effort, Bytes& out)
-      : pool_(pool), base_(base), content_(content), budget_(effort, content.size()), out_(out) {}
+                std::span<const uint8_t> content, Content kind, Effort effort, Bytes& out)
+      : pool_(pool),
+        base_(base),
+        content_(content),
+        kind_(kind),
+        budget_(effort, content.size()),
+        out_(out) {}
 
   /// Where the last copy written ended.
   size_t base_end() const { return base_end_; }
@@ -50,7 +55,7 @@ class SegmentWriter {
  private:
   Coding choose(std::span<const Op> ops, size_t content_at) const {
     CodingChoice choice;
-    Walk walk(Coding::kDifference, base_end_);
+    Walk walk({.differences = true}, base_end_);
     size_t at = content_at;
     for (const Op& op : ops) {
       const bool counts = walk.is_difference(op);
@@ -60,7 +65,7 @@ class SegmentWriter {
       walk.advance(op);
       at += size_t{op.literal} + op.copy;
     }
-    return choice.prefers_differences() ? Coding::kDifference : Coding::kLiteral;
+    return {.differences = choice.prefers_differences(), .surroundings = kind_ == Content::kText};
   }
 
   void split(std::span<const Op> ops, size_t content_at, Coding coding) {
@@ -81,7 +86,7 @@ class SegmentWriter {
           parts_.differences.push(static_cast<uint8_t>(fresh[i] - before[i]));
         }
       } else {
-        walk.append_replaced(base_, op, parts_.prefix);
+        walk.append_context(base_, op, parts_.prefix);
         parts_.literals.append(fresh);
       }
       walk.advance(op);
@@ -95,18 +100,18 @@ class SegmentWriter {
     const size_t columns =
         parts.literal_sizes.size() + parts.copy_sizes.size() + parts.offsets.size();
     const size_t residual = parts.literals.size() + parts.differences.size();
-    const int level = budget_.take(columns + residual, parts.prefix.size());
+    const Strength strength = budget_.take(columns + residual, parts.prefix.size());
     write_varint(out_, op_count);
-    out_.push(static_cast<uint8_t>(coding));
+    out_.push(coding.to_byte());
     for (const Bytes* column : {&parts.literal_sizes, &parts.copy_sizes, &parts.offsets}) {
       write_varint(out_, column->size());
     }
     for (const Bytes* part : {&parts.literal_sizes, &parts.copy_sizes, &parts.offsets,
                               &parts.literals, &parts.differences}) {
-      if (part == &parts.differences && coding == Coding::kLiteral) break;
+      if (part == &parts.differences && !coding.differences) break;
       const auto prefix =
           part == &parts.literals ? parts.prefix.values() : std::span<const uint8_t>{};
-      const Status status = store_part(pool_, part->values(), prefix, level, out_);
+      const Status status = store_part(pool_, part->values(), prefix, strength, out_);
       if (!status.ok()) return status;
     }
     return out_.failed() ? kNoMemory : Status{};
@@ -115,6 +120,7 @@ class SegmentWriter {
   codec::ContextPool& pool_;
   std::span<const uint8_t> base_;
   std::span<const uint8_t> content_;
+  Content kind_;
   Budget budget_;
   Bytes& out_;
   Parts parts_;
@@ -139,7 +145,7 @@ Status encode(codec::ContextPool& pool, const BaseIndex& index, std::span<const 
   const Content kind = classify(content);
   Scanner scanner(index, base, content, scan_options(kind, options.effort));
   Bytes out;
-  SegmentWriter writer(pool, base, content, options.effort, out);
+  SegmentWriter writer(pool, base, content, kind, options.effort, out);
   codec::Column<Op> ops;
   size_t literals = 0;
   out.push(kVersion);

@@ -1,4 +1,4 @@
-// See part.h. Tables are sized to the part: zstd's own choice for its high levels takes many times the
+// See part.h. Tables are sized to the part: zstd's own for its high levels take many times the
 // memory of what a residual holds.
 #include "core/delta/part.h"
 
@@ -17,15 +17,43 @@ constexpr Status kCorrupt{ErrorCode::CODEC, "The delta is corrupt: a part does n
 /// Below this, nothing is saved, bytes.
 constexpr size_t kMinCoded = 12;
 constexpr int kMinWindowLog = 10;
-constexpr int kMaxHashLog = 18;
-constexpr int kMaxChainLog = 19;
 
-bool configure(ZSTD_CCtx* context, size_t size, std::span<const uint8_t> prefix, int level) {
-  ZSTD_compressionParameters params = ZSTD_getCParams(level, size, prefix.size());
+/// zstd's settings for one strength and what they cost, measured on residuals of real releases.
+/// Levels are of no use here: what one means jumps with the size of the source.
+struct Preset {
+  ZSTD_strategy strategy;
+  unsigned max_chain_log;
+  unsigned max_hash_log;
+  unsigned search_log;
+  unsigned min_match;
+  unsigned target_length;
+  double ns_per_byte;
+  double ns_per_prefix_byte;
+};
+constexpr std::array<Preset, 6> kPresets{{
+    {ZSTD_dfast, 16, 17, 1, 5, 0, 7, 2},
+    {ZSTD_greedy, 18, 18, 3, 5, 2, 14, 4},
+    {ZSTD_lazy2, 18, 18, 4, 4, 16, 30, 6},
+    {ZSTD_lazy2, 19, 18, 6, 4, 48, 70, 8},
+    {ZSTD_btopt, 19, 17, 5, 3, 64, 250, 90},
+    {ZSTD_btultra2, 19, 17, 7, 3, 256, 500, 130},
+}};
+
+bool configure(ZSTD_CCtx* context, size_t size, std::span<const uint8_t> prefix,
+               Strength strength) {
+  const Preset& preset = kPresets[static_cast<size_t>(strength)];
   const int spanned = std::bit_width(size + prefix.size());
-  params.windowLog = static_cast<unsigned>(std::clamp(spanned, kMinWindowLog, kMaxPartWindowLog));
-  params.hashLog = std::min<unsigned>(params.hashLog, kMaxHashLog);
-  params.chainLog = std::min<unsigned>(params.chainLog, kMaxChainLog);
+  const auto window_log =
+      static_cast<unsigned>(std::clamp(spanned, kMinWindowLog, kMaxPartWindowLog));
+  const ZSTD_compressionParameters params{
+      window_log,
+      std::min(window_log, preset.max_chain_log),
+      std::min(window_log, preset.max_hash_log),
+      preset.search_log,
+      preset.min_match,
+      preset.target_length,
+      preset.strategy,
+  };
   return !ZSTD_isError(ZSTD_CCtx_setCParams(context, params)) &&
          !ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_format, ZSTD_f_zstd1_magicless)) &&
          !ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 0)) &&
@@ -42,14 +70,14 @@ void store_raw(std::span<const uint8_t> bytes, codec::Column<uint8_t>& out) {
 }  // namespace
 
 Status store_part(codec::ContextPool& pool, std::span<const uint8_t> bytes,
-                  std::span<const uint8_t> prefix, int level, codec::Column<uint8_t>& out) {
-  if (bytes.size() < kMinCoded || level == 0) {
+                  std::span<const uint8_t> prefix, Strength strength, codec::Column<uint8_t>& out) {
+  if (bytes.size() < kMinCoded) {
     store_raw(bytes, out);
     return out.failed() ? kNoMemory : Status{};
   }
   const auto context = pool.compress.lease();
   if (context.get() == nullptr) return kNoMemory;
-  if (!configure(context.get(), bytes.size(), prefix, level)) {
+  if (!configure(context.get(), bytes.size(), prefix, strength)) {
     return {ErrorCode::CODEC, "zstd refused the settings of a part."};
   }
   // Coded behind the largest size field, then moved up to it.
@@ -57,8 +85,8 @@ Status store_part(codec::ContextPool& pool, std::span<const uint8_t> bytes,
   const auto room = out.extend(ZSTD_compressBound(bytes.size()) + kMaxVarintSize);
   if (room.empty()) return kNoMemory;
   const auto target = room.subspan(kMaxVarintSize);
-  const size_t size = ZSTD_compress2(context.get(), target.data(), target.size(), bytes.data(),
-                                     bytes.size());
+  const size_t size =
+      ZSTD_compress2(context.get(), target.data(), target.size(), bytes.data(), bytes.size());
   out.truncate(start);
   if (ZSTD_isError(size)) return kNoMemory;
   if (size >= bytes.size()) {
@@ -83,8 +111,8 @@ Status load_part(codec::ContextPool& pool, Reader& reader, std::span<const uint8
   }
   if (target.empty()) return kCorrupt;
   ZSTD_frameHeader header;
-  if (ZSTD_getFrameHeader_advanced(&header, stored.data(), stored.size(),
-                                   ZSTD_f_zstd1_magicless) != 0) {
+  if (ZSTD_getFrameHeader_advanced(&header, stored.data(), stored.size(), ZSTD_f_zstd1_magicless) !=
+      0) {
     return kCorrupt;
   }
   const int window_log = std::min(max_window_log, kMaxPartWindowLog);
@@ -105,19 +133,13 @@ Status load_part(codec::ContextPool& pool, Reader& reader, std::span<const uint8
   return {};
 }
 
-int level_within(size_t size, size_t prefix_size, double budget_ns) {
-  struct Speed {
-    int level;
-    double ns_per_byte;
-  };
-  // Measured on residuals of real releases, prefix included at a third.
-  static constexpr std::array<Speed, 7> kSpeeds{{
-      {19, 450}, {17, 300}, {14, 120}, {11, 50}, {8, 26}, {5, 14}, {3, 7}}};
-  const double work = static_cast<double>(size) + static_cast<double>(prefix_size) / 3;
-  for (const auto& [level, ns_per_byte] : kSpeeds) {
-    if (work * ns_per_byte <= budget_ns) return level;
+Strength strength_within(size_t size, size_t prefix_size, double budget_ns) {
+  for (size_t i = kPresets.size() - 1; i > 0; --i) {
+    const double ns = static_cast<double>(size) * kPresets[i].ns_per_byte +
+                      static_cast<double>(prefix_size) * kPresets[i].ns_per_prefix_byte;
+    if (ns <= budget_ns) return static_cast<Strength>(i);
   }
-  return 1;
+  return Strength::kQuick;
 }
 
 }  // namespace dwcp::delta

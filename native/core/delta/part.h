@@ -1,6 +1,6 @@
-// A part of a delta payload: bytes stored raw or as one zstd frame without magic, content size or checksum,
-// optionally against a prefix. Its stored form starts with a varint of twice the stored size, plus one when
-// it is a zstd frame. The decoded size is known from elsewhere.
+// A part of a delta payload: bytes stored raw or as one zstd frame without magic, content size or
+// checksum, optionally against a prefix. Its stored form starts with a varint of twice the stored
+// size, plus one when it is a zstd frame. The decoded size is known from elsewhere.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +16,19 @@ namespace dwcp::delta {
 /// Largest window of a part's frame, log2 bytes.
 inline constexpr int kMaxPartWindowLog = 23;
 
-/// Appends the stored form of `bytes` to `out`. A level of 0 stores raw.
+/// How hard a part is compressed; from `kQuick` up each takes several times as long as the one
+/// below.
+enum class Strength : uint8_t { kQuick, kGreedy, kLazy, kThorough, kOptimal, kUltra };
+
+/// Appends the stored form of `bytes` to `out`.
 Status store_part(codec::ContextPool& pool, std::span<const uint8_t> bytes,
-                  std::span<const uint8_t> prefix, int level, codec::Column<uint8_t>& out);
+                  std::span<const uint8_t> prefix, Strength strength, codec::Column<uint8_t>& out);
 
 /// Decodes the part at `reader` into exactly `target`. `max_window_log` is the caller's limit.
 Status load_part(codec::ContextPool& pool, Reader& reader, std::span<const uint8_t> prefix,
                  int max_window_log, std::span<uint8_t> target);
 
-/// The highest zstd level that codes `size` bytes against `prefix_size` within about `budget_ns`.
-int level_within(size_t size, size_t prefix_size, double budget_ns);
+/// The greatest strength that codes `size` bytes against `prefix_size` within about `budget_ns`.
+Strength strength_within(size_t size, size_t prefix_size, double budget_ns);
 
 }  // namespace dwcp::delta

@@ -16,8 +16,7 @@ void prune(std::span<const uint8_t> base, std::span<const uint8_t> content, size
     size_t literal = waiting + op.literal;
     if (waiting > 0 && op.copy > 0) {
       const size_t reach = std::min<size_t>(literal, op.from);
-      const size_t back =
-          simd::common_backward(base.data() + op.from, content.data() + at, reach);
+      const size_t back = simd::common_backward(base.data() + op.from, content.data() + at, reach);
       literal -= back;
       op.from -= static_cast<uint32_t>(back);
       op.copy += static_cast<uint32_t>(back);

@@ -8,8 +8,8 @@ namespace {
 
 /// A match elsewhere must beat an aligned one by this: it costs an offset, bytes.
 constexpr size_t kElsewhereCost = 16;
-/// After this many bytes without a match every further stretch of it makes steps one byte longer: a long
-/// match is still met, in its middle, and extended back.
+/// After this many bytes without a match every further stretch of it makes steps one byte longer: a
+/// long match is still met, in its middle, and extended back.
 constexpr size_t kPatience = 32 * 1024;
 constexpr size_t kMaxStep = 8;
 
@@ -21,8 +21,8 @@ Scanner::Scanner(const BaseIndex& index, std::span<const uint8_t> base,
       base_(base),
       content_(content),
       options_(options),
-      hash_end_(content.size() < index.block_size() ? 0
-                                                    : content.size() - index.block_size() + 1) {}
+      hash_end_(content.size() < index.block_size() ? 0 : content.size() - index.block_size() + 1) {
+}
 
 size_t Scanner::run(size_t from, size_t at) const {
   const size_t limit = std::min(base_.size() - from, content_.size() - at);

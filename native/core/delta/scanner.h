@@ -1,6 +1,6 @@
-// Finds what of the next content is already in the base, front to back, as operations: some new bytes,
-// then a copy. An edited value mostly keeps its place, so after a copy the same alignment is tried first;
-// only where that fails is the index asked. Every match is extended both ways.
+// Finds what of the next content is already in the base, front to back, as operations: some new
+// bytes, then a copy. An edited value mostly keeps its place, so after a copy the same alignment is
+// tried first; only where that fails is the index asked. Every match is extended both ways.
 #pragma once
 
 #include <array>
@@ -44,8 +44,8 @@ class Scanner {
   Scanner(const BaseIndex& index, std::span<const uint8_t> base, std::span<const uint8_t> content,
           const ScanOptions& options);
 
-  /// Appends operations until a bound is reached or the content is at its end; trailing new bytes become
-  /// an operation with an empty copy.
+  /// Appends operations until a bound is reached or the content is at its end; trailing new bytes
+  /// become an operation with an empty copy.
   void next(const ScanBounds& bounds, codec::Column<Op>& ops);
 
   bool done() const { return covered_ == content_.size(); }
@@ -59,8 +59,8 @@ class Scanner {
     size_t from = 0;
   };
 
-  /// Hashes of some positions of the content, and which of them the index may hold. They are taken together
-  /// because each costs a cache miss, and misses overlap.
+  /// Hashes of some positions of the content, and which of them the index may hold. They are taken
+  /// together because each costs a cache miss, and misses overlap.
   struct Window {
     static constexpr size_t kSize = 16;
     size_t start = 0;
@@ -73,8 +73,8 @@ class Scanner {
   Match aligned(size_t at) const;
   void improve(size_t at, uint64_t hash, Match& best) const;
   size_t run(size_t from, size_t at) const;
-  /// The match to take at `at`, if any. Where there is none, moves `at` to the last position that cannot
-  /// begin one, before `stop`.
+  /// The match to take at `at`, if any. Where there is none, moves `at` to the last position that
+  /// cannot begin one, before `stop`.
   Match match_at(size_t& at, size_t stop);
   void append(const Match& match, codec::Column<Op>& ops);
   void look_ahead(size_t at);

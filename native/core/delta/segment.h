@@ -1,7 +1,8 @@
-// What both sides derive from a stretch of operations: which new bytes are coded as differences from the
-// base, and which of the base they replace.
+// What both sides derive from a stretch of operations: which new bytes are coded as differences
+// from the base, and which of the base they replace.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -18,12 +19,17 @@ inline constexpr size_t kMaxSegmentLiterals = size_t{1} << 20;
 /// Longest prefix of a segment's new bytes.
 inline constexpr size_t kMaxSegmentPrefix = size_t{2} << 20;
 
-/// How a segment codes bytes between two copies of one alignment.
-enum class Coding : uint8_t {
-  /// As new bytes, compressed with what they replace as a prefix.
-  kLiteral = 0,
-  /// As differences from the base: what changes in machine code are mostly addresses.
-  kDifference = 1,
+/// How a segment codes its new bytes.
+struct Coding {
+  /// Bytes between two copies of one alignment are differences from the base: what changes in
+  /// machine code are mostly addresses.
+  bool differences = false;
+  /// What surrounds a change counts as resembling it: true of text.
+  bool surroundings = false;
+
+  static constexpr uint8_t kLargest = 3;
+  uint8_t to_byte() const { return static_cast<uint8_t>(differences | surroundings << 1); }
+  static Coding from_byte(uint32_t byte) { return {(byte & 1) != 0, (byte & 2) != 0}; }
 };
 
 /// Walks operations and tells, for each, how its new bytes are coded.
@@ -37,23 +43,27 @@ class Walk {
   size_t base_end() const { return base_end_; }
 
   bool is_difference(const Op& op) const {
-    return coding_ == Coding::kDifference && op.copy > 0 && op.from == base_end_ + op.literal;
+    return coding_.differences && op.copy > 0 && op.from == base_end_ + op.literal;
   }
 
   void advance(const Op& op) {
     if (op.copy > 0) base_end_ = size_t{op.from} + op.copy;
   }
 
-  /// Appends what of the base `op` drops, when it likely resembles the new bytes.
-  void append_replaced(std::span<const uint8_t> base, const Op& op,
-                       codec::Column<uint8_t>& prefix) const {
+  /// Appends what of the base the new bytes of `op` likely resemble: what they replace, unless that
+  /// is too much, and its surroundings.
+  void append_context(std::span<const uint8_t> base, const Op& op,
+                      codec::Column<uint8_t>& prefix) const {
     constexpr size_t kAlways = 4096;
+    if (op.literal == 0) return;
+    const size_t around = coding_.surroundings ? 64 : 0;
     const size_t end = op.copy > 0 ? op.from : base.size();
-    if (op.literal == 0 || end <= base_end_) return;
-    const size_t size = end - base_end_;
-    if (size > 4 * size_t{op.literal} + kAlways) return;
-    if (size > kMaxSegmentPrefix - prefix.size()) return;
-    prefix.append(base.subspan(base_end_, size));
+    const bool replaces = end > base_end_ && end - base_end_ <= 4 * size_t{op.literal} + kAlways;
+    const size_t first = base_end_ - std::min(base_end_, around);
+    const size_t last = std::min(base.size(), (replaces ? end : base_end_) + around);
+    if (last - first <= kMaxSegmentPrefix - prefix.size()) {
+      prefix.append(base.subspan(first, last - first));
+    }
   }
 
  private:

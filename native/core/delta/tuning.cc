@@ -5,13 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/delta/part.h"
-
 namespace dwcp::delta {
 namespace {
 
-/// Nanoseconds for a residual: a fixed part that grows with the content up to a limit, and a part per byte
-/// that falls once there are many.
+/// Nanoseconds for a residual: a fixed part that grows with the content up to a limit, and a part
+/// per byte that falls once there are many.
 struct Rates {
   double fixed;
   double per_content_byte;
@@ -28,7 +26,7 @@ constexpr Rates rates_of(Effort effort) {
     case Effort::kMax:
       return {150e6, 20, 600, 300};
     default:
-      return {8e6, 1, 60, 20};
+      return {4e6, 0.6, 60, 20};
   }
 }
 
@@ -76,19 +74,19 @@ PruneOptions prune_options(Content content, size_t literals) {
 
 Budget::Budget(Effort effort, size_t content_size)
     : effort_(effort),
-      fixed_ns_(std::min(rates_of(effort).fixed,
-                         kLeastFixed + rates_of(effort).per_content_byte *
-                                           static_cast<double>(content_size))),
+      fixed_ns_(std::min(
+          rates_of(effort).fixed,
+          kLeastFixed + rates_of(effort).per_content_byte * static_cast<double>(content_size))),
       first_bytes_(kFirstBytes) {}
 
-int Budget::take(size_t size, size_t prefix_size) {
+Strength Budget::take(size_t size, size_t prefix_size) {
   const Rates rates = rates_of(effort_);
   const double first = std::min(first_bytes_, static_cast<double>(size));
   const double further = static_cast<double>(size) - first;
   const double ns = fixed_ns_ + first * rates.per_first_byte + further * rates.per_further_byte;
   fixed_ns_ = 0;
   first_bytes_ -= first;
-  return level_within(size, prefix_size, ns);
+  return strength_within(size, prefix_size, ns);
 }
 
 double CodingChoice::bits(const Histogram& histogram) {

@@ -1,10 +1,13 @@
-// The one fixed rule of the delta encoder: from sizes and a sample of the content to what is searched for,
-// what is kept, and how hard the rest is compressed. No clock is read, so equal input gives equal bytes.
+// The one fixed rule of the delta encoder: from sizes and a sample of the content to what is
+// searched for, what is kept, and how hard the rest is compressed. No clock is read, so equal input
+// gives equal bytes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
+#include "core/delta/part.h"
 #include "core/delta/prune.h"
 #include "core/delta/scanner.h"
 
@@ -25,17 +28,17 @@ Content classify(std::span<const uint8_t> bytes);
 
 ScanOptions scan_options(Content content, Effort effort);
 
-/// `literals` is how many new bytes there are in all: the more there are, the better each compresses, and
-/// the longer a copy must be to pay for itself.
+/// `literals` is how many new bytes there are in all: the more there are, the better each
+/// compresses, and the longer a copy must be to pay for itself.
 PruneOptions prune_options(Content content, size_t literals);
 
-/// Time there is for compressing residuals; zstd's level follows from it.
+/// Time there is for compressing residuals; how hard it is compressed follows.
 class Budget {
  public:
   Budget(Effort effort, size_t content_size);
 
-  /// zstd level for a residual of `size` bytes against `prefix_size`; uses the budget up.
-  int take(size_t size, size_t prefix_size);
+  /// How hard to compress a residual of `size` bytes against `prefix_size`; uses the budget up.
+  Strength take(size_t size, size_t prefix_size);
 
  private:
   Effort effort_;

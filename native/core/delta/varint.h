@@ -17,9 +17,7 @@ inline void write_varint(codec::Column<uint8_t>& out, size_t value) {
 }
 
 /// Signed differences as unsigned numbers, small ones small.
-inline uint32_t zigzag(int64_t value) {
-  return static_cast<uint32_t>(value << 1 ^ value >> 63);
-}
+inline uint32_t zigzag(int64_t value) { return static_cast<uint32_t>(value << 1 ^ value >> 63); }
 inline int64_t unzigzag(uint32_t value) {
   return static_cast<int64_t>(value >> 1) ^ -static_cast<int64_t>(value & 1);
 }

@@ -1,4 +1,5 @@
-// See match.h. Runs that end within a few words are the most common, so every form looks at those first.
+// See match.h. Runs that end within a few words are the most common, so every form looks at those
+// first.
 #include "core/simd/match.h"
 
 #if defined(__x86_64__)

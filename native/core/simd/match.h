@@ -1,5 +1,6 @@
-// Length of the common run of two byte ranges: the inner loop of a delta. Scalar, SSE2 and AVX2 forms give
-// the same value; the choice is made at run time, per call, from a flag the compiler's runtime keeps.
+// Length of the common run of two byte ranges: the inner loop of a delta. Scalar, SSE2 and AVX2
+// forms give the same value; the choice is made at run time, per call, from a flag the compiler's
+// runtime keeps.
 #pragma once
 
 #include <bit>
