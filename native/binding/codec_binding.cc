@@ -187,7 +187,7 @@ Napi::Value zstd_decompress_async(const Napi::CallbackInfo& info) {
 
 Napi::Value memory_bytes(const Napi::CallbackInfo& info) {
   const Instance& instance = instance_of(info.Env());
-  const size_t bytes = instance.pool.idle_bytes() + *instance.index_bytes;
+  const size_t bytes = instance.pool.idle_bytes() + instance.index_bytes->value;
   return Napi::Number::New(info.Env(), static_cast<double>(bytes));
 }
 

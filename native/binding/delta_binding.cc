@@ -43,7 +43,7 @@ bool read_encode(const Napi::CallbackInfo& info, Use use, EncodeRequest& request
   request.options.effort = static_cast<delta::Effort>(effort);
   request.options.max_literal_bytes = static_cast<size_t>(max_literals);
   request.index = read_index(info, 0);
-  return request.index != nullptr && read_bytes(info, 1, use, request.base) &&
+  return request.index && read_bytes(info, 1, use, request.base) &&
          read_bytes(info, 2, use, request.content);
 }
 
@@ -79,7 +79,7 @@ class IndexOperation final : public AsyncOperation {
   napi_value result(Napi::Env env) override { return wrap_index(env, std::move(index_)); }
 
   Bytes base_;
-  std::shared_ptr<delta::BaseIndex> index_ = std::make_shared<delta::BaseIndex>();
+  SharedIndex index_ = SharedIndex::make();
 };
 
 class EncodeOperation final : public AsyncOperation {
@@ -121,13 +121,13 @@ class DecodeOperation final : public AsyncOperation {
 Napi::Value delta_index(const Napi::CallbackInfo& info) {
   Bytes base;
   if (!read_bytes(info, 0, Use::kDuringCall, base)) return {};
-  auto index = std::make_shared<delta::BaseIndex>();
+  const SharedIndex index = SharedIndex::make();
   const Status status = delta::BaseIndex::build(base, *index);
   if (!status.ok()) {
     throw_status(info.Env(), status);
     return {};
   }
-  return {info.Env(), wrap_index(info.Env(), std::move(index))};
+  return {info.Env(), wrap_index(info.Env(), index)};
 }
 
 Napi::Value delta_index_async(const Napi::CallbackInfo& info) {

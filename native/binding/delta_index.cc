@@ -1,7 +1,7 @@
 // See delta_index.h.
 #include "binding/delta_index.h"
 
-#include <atomic>
+#include <memory>
 
 #include "binding/arguments.h"
 #include "binding/instance.h"
@@ -15,11 +15,11 @@ constexpr napi_type_tag kTag{0x6477637064656c74, 0x61696e6465783031};
 /// What the object holds.
 class Holder {
  public:
-  Holder(SharedIndex index, std::shared_ptr<std::atomic<size_t>> total)
+  Holder(SharedIndex index, Shared<IndexBytes> total)
       : index_(std::move(index)), total_(std::move(total)) {}
 
   const SharedIndex& index() const { return index_; }
-  size_t size_bytes() const { return index_ == nullptr ? 0 : index_->size_bytes(); }
+  size_t size_bytes() const { return index_ ? index_->size_bytes() : 0; }
 
   void count(napi_env env) const { account(env, static_cast<int64_t>(size_bytes())); }
   void release(napi_env env) {
@@ -29,13 +29,13 @@ class Holder {
 
  private:
   void account(napi_env env, int64_t bytes) const {
-    *total_ += static_cast<size_t>(bytes);
+    total_->value += static_cast<size_t>(bytes);
     int64_t adjusted = 0;
     napi_adjust_external_memory(env, bytes, &adjusted);
   }
 
   SharedIndex index_;
-  std::shared_ptr<std::atomic<size_t>> total_;
+  Shared<IndexBytes> total_;
 };
 
 void finalize(napi_env env, void* data, void* /*hint*/) {
@@ -74,8 +74,8 @@ napi_value wrap_index(Napi::Env env, SharedIndex index) {
 
 SharedIndex read_index(const Napi::CallbackInfo& info, size_t argument) {
   const Holder* holder = holder_of(info, argument);
-  if (holder == nullptr) return nullptr;
-  if (holder->index() == nullptr) {
+  if (holder == nullptr) return {};
+  if (!holder->index()) {
     throw_status(info.Env(), {ErrorCode::CLOSED, "The match index was released."});
   }
   return holder->index();

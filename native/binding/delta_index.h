@@ -5,13 +5,13 @@
 
 #include <napi.h>
 
-#include <memory>
-
 #include "core/delta/base_index.h"
+#include "core/shared.h"
 
 namespace dwcp::binding {
 
-using SharedIndex = std::shared_ptr<const delta::BaseIndex>;
+/// Nobody changes an index once it is built.
+using SharedIndex = Shared<delta::BaseIndex>;
 
 /// An object that owns `index`; null with a pending exception when that fails.
 napi_value wrap_index(Napi::Env env, SharedIndex index);

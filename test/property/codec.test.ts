@@ -94,6 +94,22 @@ test('chunk deltas rebuild every edit script', (t) => {
   );
 });
 
+for (const { codec } of tiers.filter((tier) => tier.codec.abilities.deltaEncode)) {
+  test('engine deltas rebuild every edit script at every effort', (t) => {
+    fc.assert(
+      fc.property(base, script, fc.constantFrom(0, 1, 2), (bytes, edits, effort) => {
+        const next = applied(bytes, edits);
+        const how = { effort: effort as 0 | 1 | 2, maxLiteralBytes: next.length };
+        const delta = codec.deltaEncode(codec.deltaIndex(bytes), bytes, next, how)!;
+        const limits = { ...defaultLimits.codec, sizeBytes: next.length };
+        return codec.deltaDecode(delta, bytes, limits).equals(next);
+      }),
+      { numRuns: 400 },
+    );
+    t.pass();
+  });
+}
+
 test('deltas between any two tiers rebuild every edit script', async (t) => {
   for (const writer of tiers) {
     for (const reader of tiers) {
@@ -149,7 +165,7 @@ async function smallFrames(): Promise<[string, Buffer][]> {
   const frames: [string, Buffer][] = [];
   for (const native of tiers) {
     for (const codec of codecsOf(native).encode) {
-      const delta = codec === Codec.prefix || codec === Codec.chunk;
+      const delta = codec === Codec.prefix || codec === Codec.chunk || codec === Codec.delta;
       const frame = delta
         ? await diff(Baseline.of(before), after, { native, codec })
         : compress(after, { native, codec });

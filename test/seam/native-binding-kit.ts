@@ -6,31 +6,17 @@ import assert from 'node:assert/strict';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type ErrorCode, isDwcpError } from '../../lib/errors.ts';
-import type { CodecAbilities, CodecBinding } from '../../lib/native/contract.ts';
-import { seededRandom } from '../../lib/random.ts';
+import type { CodecAbilities } from '../../lib/native/contract.ts';
+import { as, badInputs, type BindingCase, coded, sample } from './native-cases.ts';
+import { deltaCases } from './native-delta-kit.ts';
 
-/** One case; it runs where `needs` holds. */
-export interface BindingCase {
-  readonly name: string;
-  readonly needs: (abilities: CodecAbilities) => boolean;
-  readonly run: (codec: CodecBinding) => void | Promise<void>;
-}
+export type { BindingCase } from './native-cases.ts';
+export { sample } from './native-cases.ts';
 
 const anywhere = (): boolean => true;
 const withZstd = ({ zstd }: CodecAbilities): boolean => zstd;
 const withoutZstd = ({ zstd }: CodecAbilities): boolean => !zstd;
 const withPrefix = ({ prefixEncode }: CodecAbilities): boolean => prefixEncode;
-
-/** Bytes of a seeded generator; few `symbols` make them compressible. */
-export function sample(sizeBytes: number, seed: number, symbols = 256): Buffer {
-  const random = seededRandom(seed);
-  return Buffer.from(Uint8Array.from({ length: sizeBytes }, () => random.next() * symbols));
-}
-
-const coded = (code: ErrorCode) => (error: unknown) => {
-  assert.ok(isDwcpError(error, code), String(error));
-  return true;
-};
 
 const anyCode = (error: unknown): boolean => {
   assert.ok(isDwcpError(error), String(error));
@@ -57,20 +43,6 @@ function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   runInNewContext('gc')();
 }
-
-/** Inputs no function may take as bytes. */
-function badInputs(): unknown[] {
-  const detached = new Uint8Array(8);
-  structuredClone(detached.buffer, { transfer: [detached.buffer] });
-  const resizable: ArrayBuffer = Reflect.construct(ArrayBuffer, [8, { maxByteLength: 16 }]);
-  const views = [detached, new Uint8Array(resizable), new Uint8Array(new SharedArrayBuffer(8))];
-  const others = [new Uint16Array(4), new DataView(new ArrayBuffer(8)), new ArrayBuffer(8)];
-  return [undefined, null, 'text', 7, {}, [1, 2], ...others, ...views];
-}
-
-/** A value where the types allow none: what callers without types can do. */
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion
-const as = (value: unknown): never => value as never;
 
 const limits = { sizeBytes: 100, maxWindowLog: 27 };
 
@@ -321,6 +293,7 @@ const cases: BindingCase[] = [
       assert.ok(refused > frame.length, `only ${refused} of ${frame.length * 8} refused`);
     },
   },
+  ...deltaCases,
 ];
 
 /** The cases that apply to a binding with these abilities. */

@@ -12,6 +12,7 @@ import {
   digestEquals,
   encodeDelta,
   encodeFull,
+  isDelta,
   patch,
   readFrameInfo,
   stats,
@@ -32,7 +33,7 @@ for (const native of tiers) {
       const { frame, codec, digest: sum } = await encodeDelta(baseline, b, { native });
       const info = readFrameInfo(frame, native);
       t.is(info.codec, codec);
-      t.true(codec === Codec.chunk || codec === Codec.prefix);
+      t.true(isDelta(codec));
       t.true(frame.length < 300, `${frame.length} bytes`);
       t.true(digestEquals(info.base!, baseline.digest(digestKindsOf(native)[0]!, native.codec)));
       const decoded = await decodeFrame(frame, { native }, Baseline.of(a));
@@ -41,8 +42,8 @@ for (const native of tiers) {
     }
   });
 
-  test(`${native.tier}: both delta codecs work when asked for`, async (t) => {
-    const wanted = [Codec.prefix, Codec.chunk] as const;
+  test(`${native.tier}: every delta codec works when asked for`, async (t) => {
+    const wanted = [Codec.prefix, Codec.chunk, Codec.delta] as const;
     for (const codec of wanted.filter((id) => codecsOf(native).encode.includes(id))) {
       for (const effort of ['fast', 'balanced', 'max'] as const) {
         const frame = await diff(Baseline.of(v1), v2, { native, codec, effort });
@@ -116,6 +117,24 @@ test('incident silent-garbage: a frame forged to another base fails its content 
   const moved = forged(frame, headerBytes, (header) => void base.copy(header, headerBytes - 36));
   t.is(await codeOf(() => patch(Baseline.of(other), moved)), 'ERR_DWCP_FRAME_CHECKSUM');
 });
+
+for (const native of tiers.filter(({ codec }) => codec.abilities.deltaEncode)) {
+  test(`${native.tier}: a baseline counts the engine's index and gives it back`, async (t) => {
+    const before = native.memoryBytes();
+    const baseline = Baseline.of(v1);
+    const [first, second] = await Promise.all([
+      baseline.deltaIndexAsync(native.codec),
+      baseline.deltaIndexAsync(native.codec),
+    ]);
+    t.is(first, second, 'one build is shared');
+    t.is(baseline.memoryBytes, v1.length + first.sizeBytes);
+    t.true(native.memoryBytes() >= before + first.sizeBytes);
+    baseline.releaseIndex();
+    t.is(baseline.memoryBytes, v1.length);
+    const frame = await diff(baseline, v2, { native, codec: Codec.delta });
+    t.true((await patch(baseline, frame, { native })).equals(v2));
+  });
+}
 
 test('a baseline is named by its content', (t) => {
   t.is(Baseline.of(v1).id, Baseline.of(Buffer.from(v1)).id);

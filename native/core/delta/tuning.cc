@@ -3,7 +3,7 @@
 #include "core/delta/tuning.h"
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
 
 namespace dwcp::delta {
 namespace {
@@ -28,6 +28,13 @@ constexpr Rates rates_of(Effort effort) {
     default:
       return {4e6, 0.6, 60, 20};
   }
+}
+
+/// log2 to two decimals, which is all an estimate needs; the library's asks for a newer glibc.
+double log2_of(uint32_t value) {
+  const int exponent = std::bit_width(value) - 1;
+  const double mantissa = value / static_cast<double>(uint32_t{1} << exponent);
+  return exponent + (-0.344845 * mantissa + 2.024658) * mantissa - 1.674873;
 }
 
 }  // namespace
@@ -90,14 +97,14 @@ Strength Budget::take(size_t size, size_t prefix_size) {
 }
 
 double CodingChoice::bits(const Histogram& histogram) {
-  double total = 0;
+  uint32_t total = 0;
   double sum = 0;
   for (const uint32_t count : histogram) {
     if (count == 0) continue;
     total += count;
-    sum += count * std::log2(static_cast<double>(count));
+    sum += count * log2_of(count);
   }
-  return total == 0 ? 0 : total * std::log2(total) - sum;
+  return total == 0 ? 0 : total * log2_of(total) - sum;
 }
 
 bool CodingChoice::prefers_differences() const {
