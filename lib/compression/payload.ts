@@ -82,7 +82,6 @@ export function decodePayload(
   if (codec === Codec.raw) return Buffer.from(payload);
   if (codec === Codec.chunk) return decodeChunk(payload, prefix!, contentBytes, limits);
   if (codec === Codec.delta) {
-    requireDelta(binding);
     return binding.deltaDecode(payload, prefix!, { ...limits, sizeBytes: contentBytes });
   }
   if (contentBytes === 0) throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', 'empty content is raw');
@@ -106,7 +105,6 @@ export async function decodePayloadAsync(
     return decodeChunkAsync(payload, prefix!, contentBytes, limits, signal);
   }
   if (codec === Codec.delta) {
-    requireDelta(binding);
     return binding.deltaDecodeAsync(payload, prefix!, { ...limits, sizeBytes: contentBytes });
   }
   const { maxWindowLog } = limits;
@@ -118,10 +116,6 @@ export async function decodePayloadAsync(
 function requireSize(bytes: Buffer, contentBytes: number): Buffer {
   if (bytes.length === contentBytes) return bytes;
   throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', 'decoded size differs from the header');
-}
-
-function requireDelta(binding: CodecBinding): void {
-  if (!binding.abilities.deltaDecode) throw notHere(Codec.delta);
 }
 
 function requireEncoder(binding: CodecBinding, codec: Codec): void {

@@ -23,7 +23,7 @@ export interface CodecAbilities {
   readonly fastXxh3: boolean;
   /** Can make and index for deltas of the engine. */
   readonly deltaEncode: boolean;
-  /** Can read them. */
+  /** Reads them fast; every tier reads them. */
   readonly deltaDecode: boolean;
 }
 

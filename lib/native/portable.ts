@@ -4,11 +4,13 @@
  * Node does fast. zstd made here is plain: deltas against a prefix are read, not written. Where `node:zlib`
  * cannot read a frame, the decoder in TypeScript does.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DwcpError } from '../errors.ts';
-import { checkBytes, checkSeed, readCompressOptions, readDecompressOptions } from './arguments.ts';
+import { checkBytes, checkSeed, readCompressOptions, readDecompressOptions, readDeltaDecodeOptions } from './arguments.ts';
 import type {
   CodecAbilities,
   CodecBinding,
+  DeltaDecodeOptions,
   DeltaIndex,
   NativeBinding,
   NativeStatus,
@@ -16,6 +18,7 @@ import type {
   ZstdDecompressOptions,
 } from './contract.ts';
 import { crc32c } from './crc32c.ts';
+import { DeltaDecoder } from './delta-read.ts';
 import { type NodeZstd, type NodeZstdProbe, probeNodeZstd, zstdParameter } from './node-zstd.ts';
 import { xxh3, xxh3Async } from './xxh3.ts';
 import { decodeZstd, decodeZstdAsync } from './zstd-decode.ts';
@@ -70,7 +73,7 @@ class PortableCodec implements CodecBinding {
       prefixDecode,
       fastXxh3: false,
       deltaEncode: false,
-      deltaDecode: false,
+      deltaDecode: zstd !== undefined && prefixDecode,
     };
   }
 
@@ -143,12 +146,27 @@ class PortableCodec implements CodecBinding {
     return this.deltaEncode();
   }
 
-  deltaDecode(): Buffer {
-    throw lacking('read a delta of the engine');
+  deltaDecode(delta: Uint8Array, base: Uint8Array, options: DeltaDecodeOptions): Buffer {
+    const decoder = this.#deltaDecoder(delta, base, options);
+    while (!decoder.step());
+    return decoder.content;
   }
 
-  async deltaDecodeAsync(): Promise<Buffer> {
-    return this.deltaDecode();
+  async deltaDecodeAsync(
+    delta: Uint8Array,
+    base: Uint8Array,
+    options: DeltaDecodeOptions,
+  ): Promise<Buffer> {
+    const decoder = this.#deltaDecoder(delta, base, options);
+    while (!decoder.step()) await nextTurn();
+    return decoder.content;
+  }
+
+  #deltaDecoder(delta: Uint8Array, base: Uint8Array, options: DeltaDecodeOptions): DeltaDecoder {
+    const limits = readDeltaDecodeOptions(options);
+    checkBytes('delta', delta);
+    checkBytes('base', base);
+    return new DeltaDecoder(delta, base, limits, (frame, how) => this.zstdDecompress(frame, how));
   }
 
   #compression(bytes: Uint8Array, options: ZstdCompressOptions) {

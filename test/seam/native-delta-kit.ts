@@ -16,6 +16,10 @@ const anyDeltaCode = (error: unknown): boolean => {
   return true;
 };
 
+/** A delta made by the engine when its format was fixed; it must be read for ever. */
+const STORED_DELTA =
+  '0104020408050800030903108807d1048807fd060a0000c917001e434154616e64207265737473434154';
+
 /** Cases of deltas of the engine. */
 export const deltaCases: readonly BindingCase[] = [
   {
@@ -125,16 +129,30 @@ export const deltaCases: readonly BindingCase[] = [
     },
   },
   {
-    name: 'deltas of the engine that are not there say so',
+    name: 'a stored delta of the engine is read on every tier',
+    needs: () => true,
+    async run(codec) {
+      const base = Buffer.from('The quick brown fox jumps over the lazy dog. '.repeat(40));
+      const next = Buffer.from(base);
+      next.write('CAT', 904);
+      const text = Buffer.concat([next.subarray(0, 1_500), Buffer.from('and rests'), next]);
+      const options = { ...reading, sizeBytes: text.length };
+      const delta = Buffer.from(STORED_DELTA, 'hex');
+      assert.ok(codec.deltaDecode(delta, base, options).equals(text));
+      assert.ok((await codec.deltaDecodeAsync(delta, base, options)).equals(text));
+      const fewer = { ...options, sizeBytes: text.length - 1 };
+      assert.throws(() => codec.deltaDecode(delta, base, fewer), coded('ERR_DWCP_CODEC'));
+    },
+  },
+  {
+    name: 'an engine that is not there says so',
     needs: withoutDelta,
     async run(codec) {
       const bytes = Buffer.alloc(8);
       const missing = coded('ERR_DWCP_FRAME_CODEC');
-      const options = { ...reading, sizeBytes: 8 };
       assert.throws(() => codec.deltaIndex(bytes), missing);
       await assert.rejects(codec.deltaIndexAsync(bytes), missing);
-      assert.throws(() => codec.deltaDecode(bytes, bytes, options), missing);
-      await assert.rejects(codec.deltaDecodeAsync(bytes, bytes, options), missing);
+      assert.throws(() => codec.deltaEncode(as(undefined), bytes, bytes, as(undefined)), missing);
     },
   },
 ];
