@@ -2,33 +2,24 @@
  * The codec suite: bytes and time of deltas against zstd's own (`refPrefix` with long-distance matching, in
  * this process, from our addon), of whole values against zstd-3, and of small calls against the peers.
  */
-import {
-  Baseline,
-  compress,
-  decompress,
-  diff,
-  encodeFull,
-  patch,
-} from '../../lib/compression/index.ts';
+import { Baseline, compress, decompress, diff, encodeFull } from '../../lib/compression/index.ts';
 import { native } from '../../lib/native/load.ts';
 import { native as portable } from '../../lib/native/portable.ts';
 import { iconReleases, stateVersions } from '../codec-data.ts';
+import { pairPackages, pairs } from '../delta-data.ts';
+import { deltaRows, memoryRows } from '../delta-rows.ts';
 import { interleaved } from '../measure.ts';
 import type { Comparison } from '../measure.ts';
 import { nodeZstd, zstdNapi } from '../peers.ts';
 import type { ZstdPeer } from '../peers.ts';
 import type { Measurement, Suite } from '../suite.ts';
+import { hasXdelta } from '../xdelta.ts';
 
 const LEVEL = 3;
-const WINDOW_LOG = 27;
 
 function bytesCase(name: string, bar: number, ours: number, theirs: number): Measurement {
   const detail = `${ours} / ${theirs} bytes`;
   return { name, ratio: ours / theirs, better: 'lower', bar, detail };
-}
-
-function timeCase(name: string, bar: number, { ratio, aMs, bMs }: Comparison): Measurement {
-  return { name, ratio, better: 'lower', bar, detail: `${aMs.toFixed(2)} / ${bMs.toFixed(2)} ms` };
 }
 
 /** Calls per second against a peer: the inverse of time. */
@@ -68,33 +59,6 @@ async function* releaseBytes(
   );
 }
 
-/** A pair of versions against zstd's prefix delta: bytes, time with the base's index cached, patch. */
-async function* againstPrefix(
-  what: string,
-  base: Buffer,
-  next: Buffer,
-): AsyncGenerator<Measurement> {
-  const { codec } = native;
-  if (!codec.abilities.prefixEncode) return;
-  const baseline = Baseline.of(base);
-  const frame = await diff(baseline, next);
-  const prefixed = codec.zstdCompress(next, { level: LEVEL, prefix: base });
-  const rebuilt = await patch(baseline, frame);
-  if (!rebuilt.equals(next)) throw new Error(`${what}: the delta does not rebuild the value`);
-  yield bytesCase(`${what}: delta bytes / refPrefix + LDM`, 0.75, frame.length, prefixed.length);
-  const encoding = await interleaved(
-    () => diff(baseline, next),
-    () => codec.zstdCompressAsync(next, { level: LEVEL, prefix: base }),
-  );
-  yield timeCase(`${what}: diff, base indexed, time / refPrefix + LDM`, 0.9, encoding);
-  const options = { sizeBytes: next.length, maxWindowLog: WINDOW_LOG, prefix: base };
-  const decoding = await interleaved(
-    () => patch(baseline, frame),
-    async () => codec.xxh3Async(await codec.zstdDecompressAsync(prefixed, options)),
-  );
-  yield timeCase(`${what}: patch, time / refPrefix decode and xxh3`, 2, decoding);
-}
-
 /** Synchronous calls on one buffer; ours carry a header and a checksum, theirs do not. */
 async function* calls(
   what: string,
@@ -124,19 +88,33 @@ async function* run(log: (line: string) => void): AsyncGenerator<Measurement> {
   log('reading six releases');
   const versions = iconReleases();
   yield* releaseBytes(versions, zstd);
-  yield* againstPrefix('release JSON 8.4 MB', versions[0]!, versions[1]!);
-  const [before, after] = stateVersions(60_000, 600, 1);
-  yield* againstPrefix('state JSON 7.6 MB, 1 % of records edited', before, after);
+  const [before] = stateVersions(60_000, 600, 1);
+  yield* engineRows(log);
   const slice = before.subarray(0, 64 * 1024);
   if (peer) yield* calls('64 KB JSON', slice, peer, { compress: 0.85, decompress: 0.7 });
   if (own) yield* calls('64 KB JSON', slice, own, { compress: 1, decompress: 1.2 });
   else log('this Node has no zstd of its own: nothing to compare with node:zlib');
 }
 
+/** Rows 6 to 9, 11 and 12 of the deltas, pair by pair. */
+async function* engineRows(log: (line: string) => void): AsyncGenerator<Measurement> {
+  if (!native.codec.abilities.deltaEncode) {
+    log('no addon: the delta rows need the engine');
+    return;
+  }
+  const withXdelta = hasXdelta();
+  if (!withXdelta) log('xdelta3 is not installed: its rows are left out (apt install xdelta3)');
+  for (const pair of pairs()) {
+    log(pair.name);
+    if (pair.next.length > 5e6) yield* memoryRows(pair);
+    yield* deltaRows(pair, withXdelta);
+  }
+}
+
 /** Deltas, whole values and calls against zstd and its Node bindings. */
 export const suite: Suite = {
   name: 'codec',
   about: 'deltas, whole values and calls against zstd and its Node bindings',
-  peers: ['zstd-napi'],
+  peers: ['zstd-napi', ...pairPackages],
   run,
 };

@@ -42,6 +42,11 @@ export interface Encoded {
 export const DEFAULT_LEVEL = 3;
 /** The full form is made for comparison unless the delta is below this share of the value. */
 const SURELY_SMALLER_SHARE = 1 / 100;
+/** Or below this share of what samples of the value say of the full form. */
+const SURELY_SMALLER_ESTIMATE = 1 / 2;
+const SAMPLES = 8;
+const SAMPLE_BYTES = 8 * 1024;
+const SAMPLE_LEVEL = 1;
 /** Values up to this size are compared always, bytes. */
 const COMPARE_BELOW_BYTES = 64 * 1024;
 
@@ -87,7 +92,7 @@ export async function encodeDelta(
   ]);
   throwIfAborted(options.signal);
   const frame = delta && (await deltaFrame(binding, baseline, content.length, delta, digest));
-  if (frame && surelySmaller(frame.length, content.length)) {
+  if (frame && surelySmaller(binding, frame.length, content)) {
     return finish({ frame, codec: codecOf(frame), digest }, content.length, baseline);
   }
   const full = await fullPayload(binding, content, options);
@@ -100,8 +105,22 @@ export async function encodeDelta(
   return finish({ frame: whole, codec: codecOf(whole), digest }, content.length, undefined);
 }
 
-function surelySmaller(deltaBytes: number, contentBytes: number): boolean {
-  return contentBytes > COMPARE_BELOW_BYTES && deltaBytes < contentBytes * SURELY_SMALLER_SHARE;
+function surelySmaller(binding: CodecBinding, deltaBytes: number, content: Buffer): boolean {
+  if (content.length <= COMPARE_BELOW_BYTES) return false;
+  if (deltaBytes < content.length * SURELY_SMALLER_SHARE) return true;
+  if (!binding.abilities.zstd || content.length < SAMPLES * SAMPLE_BYTES * 8) return false;
+  return deltaBytes < estimatedFull(binding, content) * SURELY_SMALLER_ESTIMATE;
+}
+
+/** Size of the full form as samples compress; what repeats at a distance makes it smaller. */
+function estimatedFull(binding: CodecBinding, content: Buffer): number {
+  const stride = Math.floor((content.length - SAMPLE_BYTES) / (SAMPLES - 1));
+  let packed = 0;
+  for (let i = 0; i < SAMPLES; i++) {
+    const sample = content.subarray(i * stride, i * stride + SAMPLE_BYTES);
+    packed += binding.zstdCompress(sample, { level: SAMPLE_LEVEL }).length;
+  }
+  return (packed / (SAMPLES * SAMPLE_BYTES)) * content.length;
 }
 
 function finish(encoded: Encoded, contentBytes: number, baseline: Baseline | undefined): Encoded {
