@@ -99,7 +99,7 @@ for (const { codec } of tiers.filter((tier) => tier.codec.abilities.deltaEncode)
     fc.assert(
       fc.property(base, script, fc.constantFrom(0, 1, 2), (bytes, edits, effort) => {
         const next = applied(bytes, edits);
-        const how = { effort: effort as 0 | 1 | 2, maxLiteralBytes: next.length };
+        const how = { effort, maxLiteralBytes: next.length };
         const delta = codec.deltaEncode(codec.deltaIndex(bytes), bytes, next, how)!;
         const limits = { ...defaultLimits.codec, sizeBytes: next.length };
         return tiers.every((tier) => tier.codec.deltaDecode(delta, bytes, limits).equals(next));
