@@ -83,8 +83,13 @@ test('sockets under way are capped: the oldest go', async (t) => {
     sockets.push(socket.resume().once('close', () => closed.add(i)));
     await once(socket, 'connect');
   }
-  await Promise.all(sockets.slice(0, 6).map((socket) => socket.closed || once(socket, 'close')));
-  t.deepEqual([...closed].toSorted(), [0, 1, 2, 3, 4, 5]);
+  await Promise.all(
+    sockets.slice(0, 6).map(async (socket) => socket.closed || once(socket, 'close')),
+  );
+  t.deepEqual(
+    [...closed].toSorted((x, y) => x - y),
+    [0, 1, 2, 3, 4, 5],
+  );
   for (const socket of sockets) socket.destroy();
   await listener.close();
 });
