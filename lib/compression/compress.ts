@@ -3,7 +3,8 @@
  * only want a safe, self-describing codec.
  */
 import { invalidArg } from '../errors.ts';
-import type { CodecBinding, NativeBinding } from '../native/contract.ts';
+import type { CodecBinding, NativeBinding, ZstdDictionary } from '../native/contract.ts';
+import { Dictionary, dictionaryOn } from './dictionary.ts';
 import { decodeFrame, decodeFrameSync } from './decode.ts';
 import type { DecodeOptions } from './decode.ts';
 import { computeDigest } from './digest.ts';
@@ -25,6 +26,8 @@ export interface CompressOptions {
   readonly level?: number | undefined;
   /** How the content is verified on reading. Default CRC-32C. */
   readonly checksum?: ChecksumKind | undefined;
+  /** What content like this has in common; the reader needs it, too. For codec `zstd`. */
+  readonly dictionary?: Dictionary | undefined;
   /** The tier to use; the loaded one if absent. */
   readonly native?: NativeBinding | undefined;
 }
@@ -42,9 +45,8 @@ export interface CompressAsyncOptions extends CompressOptions {
  * decompress(frame).toString(); // 'some text'
  */
 export function compress(src: Uint8Array, options: CompressOptions = {}): Buffer {
-  const { binding, content, codec, level } = prepare(src, options);
-  const payload = encodePayload(binding, content, { codec, level });
-  return framed(binding, content, payload, codec, options);
+  const prepared = prepare(src, options);
+  return framed(prepared, encodePayload(prepared.binding, prepared.content, prepared), options);
 }
 
 /**
@@ -57,10 +59,10 @@ export async function compressAsync(
   options: CompressAsyncOptions = {},
 ): Promise<Buffer> {
   throwIfAborted(options.signal);
-  const { binding, content, codec, level } = prepare(src, options);
-  const payload = await encodePayloadAsync(binding, content, { codec, level });
+  const prepared = prepare(src, options);
+  const payload = await encodePayloadAsync(prepared.binding, prepared.content, prepared);
   throwIfAborted(options.signal);
-  return framed(binding, content, payload, codec, options);
+  return framed(prepared, payload, options);
 }
 
 /**
@@ -93,29 +95,44 @@ interface Prepared {
   readonly content: Buffer;
   readonly codec: Codec;
   readonly level: number;
+  readonly dictionary: ZstdDictionary | undefined;
 }
 
 function prepare(src: Uint8Array, options: CompressOptions): Prepared {
   const binding = bindingOf(options.native);
   const content = inputBuffer('src', src);
-  const { level = DEFAULT_LEVEL, codec = fullCodec(binding, content.length, undefined) } = options;
+  const { level = DEFAULT_LEVEL, dictionary } = options;
+  const best = dictionary ? Codec.zstd : fullCodec(binding, content.length, undefined);
+  const { codec = best } = options;
   if (!Number.isInteger(level) || level < -50 || level > 19) {
     invalidArg('options.level', 'an integer from -50 to 19', level);
   }
   const whole = codec === Codec.raw || codec === Codec.zstd || codec === Codec.brotli;
   if (!whole) invalidArg('options.codec', 'raw, zstd or brotli', codec);
-  return { binding, content, codec: content.length === 0 ? Codec.raw : codec, level };
+  if (dictionary && codec !== Codec.zstd) {
+    invalidArg('options.codec', 'zstd where there is a dictionary', codec);
+  }
+  return {
+    binding,
+    content,
+    codec: content.length === 0 ? Codec.raw : codec,
+    level,
+    dictionary: dictionary && dictionaryOn(binding, dictionary),
+  };
 }
 
 function framed(
-  binding: CodecBinding,
-  content: Buffer,
+  { binding, content, codec, dictionary }: Prepared,
   payload: Uint8Array,
-  codec: Codec,
   options: CompressOptions,
 ): Buffer {
   const checksum = checksumOf(binding, options.checksum ?? ChecksumKind.crc32c, content);
-  const frame = writeFullFrame(binding, content, { codec, payload }, checksum);
+  const frame = writeFullFrame(
+    binding,
+    content,
+    { codec, payload, dictionaryId: dictionary?.id },
+    checksum,
+  );
   countEncoded({
     codec: codecOf(frame),
     contentBytes: content.length,

@@ -5,9 +5,11 @@
 import { DwcpError } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
 import type { CodecLimits } from '../limits.ts';
-import type { CodecBinding, NativeBinding } from '../native/contract.ts';
+import type { CodecBinding, NativeBinding, ZstdDictionary } from '../native/contract.ts';
 import type { Baseline } from './baseline.ts';
 import { computeDigest, computeDigestAsync, digestEquals } from './digest.ts';
+import { chosenDictionary, dictionaryOn } from './dictionary.ts';
+import type { DictionaryChoice } from './dictionary.ts';
 import { ChecksumKind, checkLimits, parseFrame, payloadOf } from './frame.ts';
 import type { FrameInfo } from './frame.ts';
 import { decodePayload, decodePayloadAsync, inputBuffer } from './payload.ts';
@@ -17,7 +19,7 @@ import { bindingOf } from './tier.ts';
 import type { Digest, DigestKind } from './types.ts';
 
 /** Options of every decode. */
-export interface DecodeOptions {
+export interface DecodeOptions extends DictionaryChoice {
   /** Limits that differ from the defaults. */
   readonly limits?: Partial<CodecLimits> | undefined;
   /** The tier to use; the loaded one if absent. */
@@ -45,10 +47,10 @@ export function decodeFrameSync(
   baseline?: Baseline,
 ): Decoded {
   const binding = bindingOf(options.native);
-  const { info, limits, payload } = open(binding, frame, options);
+  const { info, limits, payload, dictionary } = open(binding, frame, options);
   if (info.base) matchBase(info.base, requireBase(baseline).digest(info.base.kind, binding));
   const prefix = info.base && baseline?.bytes;
-  const bytes = decodePayload(binding, payload, { ...info, limits, prefix });
+  const bytes = decodePayload(binding, payload, { ...info, limits, prefix, dictionary });
   const kind = digestKind(info);
   return verified(binding, info, bytes, kind && computeDigest(binding, kind, bytes));
 }
@@ -57,7 +59,8 @@ export function decodeFrameSync(
  * Decodes a frame, off the event loop for large values. `frame` and the baseline's bytes are
  * borrowed until it settles; the result is the caller's own memory.
  * @throws ERR_DWCP_FRAME_* for a bad frame, ERR_DWCP_OUTPUT_LIMIT, ERR_DWCP_WINDOW_LIMIT,
- * ERR_DWCP_LIMIT, ERR_DWCP_CODEC, ERR_DWCP_BASE_MISSING, ERR_DWCP_BASE_MISMATCH, ERR_DWCP_ABORTED
+ * ERR_DWCP_LIMIT, ERR_DWCP_CODEC, ERR_DWCP_BASE_MISSING, ERR_DWCP_BASE_MISMATCH,
+ * ERR_DWCP_DICTIONARY_MISMATCH, ERR_DWCP_ABORTED
  * @example const { bytes } = await decodeFrame(frame, {}, Baseline.of(previous));
  */
 export async function decodeFrame(
@@ -67,7 +70,7 @@ export async function decodeFrame(
 ): Promise<Decoded> {
   throwIfAborted(options.signal);
   const binding = bindingOf(options.native);
-  const { info, limits, payload } = open(binding, frame, options);
+  const { info, limits, payload, dictionary } = open(binding, frame, options);
   if (info.base) {
     matchBase(info.base, await requireBase(baseline).digestAsync(info.base.kind, binding));
   }
@@ -77,6 +80,7 @@ export async function decodeFrame(
     contentBytes: info.contentBytes,
     limits,
     prefix,
+    dictionary,
     signal: options.signal,
   });
   throwIfAborted(options.signal);
@@ -89,6 +93,7 @@ interface Opened {
   readonly info: FrameInfo;
   readonly limits: CodecLimits;
   readonly payload: Buffer;
+  readonly dictionary: ZstdDictionary | undefined;
 }
 
 function open(binding: CodecBinding, frame: Uint8Array, options: DecodeOptions): Opened {
@@ -96,7 +101,12 @@ function open(binding: CodecBinding, frame: Uint8Array, options: DecodeOptions):
   const info = parseFrame(binding, bytes);
   const limits = { ...defaultLimits.codec, ...options.limits };
   checkLimits(info, limits);
-  return { info, limits, payload: payloadOf(bytes, info) };
+  const { dictionaryId } = info;
+  const dictionary =
+    dictionaryId === undefined
+      ? undefined
+      : dictionaryOn(binding, chosenDictionary(dictionaryId, options));
+  return { info, limits, payload: payloadOf(bytes, info), dictionary };
 }
 
 /** The checksum is verified before anyone sees the bytes. */

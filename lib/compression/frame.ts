@@ -1,9 +1,11 @@
 /**
  * The codec frame: payload with everything needed to read it, on the wire, in storage and in files.
  *
- *   "DW" version codec flags contentSize storedSize [padding] [base 16] [checksum 4 | 16] headerCrc payload
+ *   "DW" version codec flags contentSize storedSize [padding] [base 16] [dictionary 4] [checksum 4 | 16]
+ *   headerCrc payload
  *
- * Sizes are varints; flags: bits 0-1 checksum kind, 2-3 base digest kind, 4 padded, 5-7 reserved (0).
+ * Sizes are varints; flags: bits 0-1 checksum kind, 2-3 base digest kind, 4 padded, 5 dictionary id, 6-7
+ * reserved (0).
  * `headerCrc` is CRC-32C of all before it. What is unknown is named before any work is done; a
  * header field sizes an allocation only after {@link checkLimits}; a frame ends exactly where it says.
  * Padding (counted, ignored) keeps honest, extremely compressible data under `maxRatio`.
@@ -22,7 +24,9 @@ const FRAME_VERSION = 1;
 const MAGIC_0 = 0x44;
 const MAGIC_1 = 0x57;
 const FLAG_PADDED = 1 << 4;
-const RESERVED_FLAGS = 0b1110_0000;
+const FLAG_DICTIONARY = 1 << 5;
+const RESERVED_FLAGS = 0b1100_0000;
+const DICTIONARY_ID_BYTES = 4;
 const DIGEST_BYTES = 16;
 /** Offset of the first size. */
 const SIZES_AT = 5;
@@ -53,6 +57,8 @@ export interface FrameInfo {
   readonly frameBytes: number;
   /** Digest of the base a delta was made against. */
   readonly base: Digest | undefined;
+  /** Id of the dictionary the payload was made with. */
+  readonly dictionaryId: number | undefined;
   readonly checksum: Checksum;
 }
 
@@ -61,6 +67,7 @@ export interface FrameHeader {
   readonly codec: Codec;
   readonly contentBytes: number;
   readonly base?: Digest | undefined;
+  readonly dictionaryId?: number | undefined;
   readonly checksum: Checksum;
   /** Ratio the frame must stay under, padded if need be. */
   readonly maxRatio?: number;
@@ -80,7 +87,7 @@ export function writeFrame(
   header: FrameHeader,
   payload: Uint8Array,
 ): Buffer {
-  const { codec, contentBytes, base, checksum } = header;
+  const { codec, contentBytes, base, dictionaryId, checksum } = header;
   const padding = paddingFor(header, payload.length);
   const headerBytes =
     5 +
@@ -88,6 +95,7 @@ export function writeFrame(
     varintSize(payload.length) +
     (padding > 0 ? varintSize(padding) : 0) +
     (base ? DIGEST_BYTES : 0) +
+    (dictionaryId === undefined ? 0 : DICTIONARY_ID_BYTES) +
     checksum.bytes.length +
     4;
   const frame = Buffer.allocUnsafe(headerBytes + payload.length + padding);
@@ -95,16 +103,22 @@ export function writeFrame(
   frame[1] = MAGIC_1;
   frame[2] = FRAME_VERSION;
   frame[3] = codec;
-  frame[4] = checksum.kind | ((base?.kind ?? 0) << 2) | (padding > 0 ? FLAG_PADDED : 0);
+  frame[4] = flagsOf(header) | (padding > 0 ? FLAG_PADDED : 0);
   let at = writeVarint(frame, SIZES_AT, contentBytes);
   at = writeVarint(frame, at, payload.length);
   if (padding > 0) at = writeVarint(frame, at, padding);
   if (base) at += base.bytes.copy(frame, at);
+  if (dictionaryId !== undefined) at = frame.writeUInt32LE(dictionaryId, at);
   at += checksum.bytes.copy(frame, at);
   at = frame.writeUInt32LE(binding.crc32c(frame.subarray(0, at)), at);
   frame.set(payload, at);
   frame.fill(0, at + payload.length);
   return frame;
+}
+
+function flagsOf({ checksum, base, dictionaryId }: FrameHeader): number {
+  const named = dictionaryId === undefined ? 0 : FLAG_DICTIONARY;
+  return checksum.kind | ((base?.kind ?? 0) << 2) | named;
 }
 
 function paddingFor({ contentBytes, base, maxRatio }: FrameHeader, storedBytes: number): number {
@@ -143,12 +157,16 @@ export function parseFrame(binding: CodecBinding, frame: Uint8Array): FrameInfo 
   const base = baseKind
     ? { kind: baseKind as DigestKind, bytes: reader.take(DIGEST_BYTES) }
     : undefined;
+  const dictionaryId = flags & FLAG_DICTIONARY ? reader.uint32() : undefined;
   const checksum = { kind: checksumKind, bytes: reader.take(checksumBytes(checksumKind)) };
   const crc = binding.crc32c(bytes.subarray(0, reader.offset));
   if (reader.uint32() !== crc) {
     throw new DwcpError('ERR_DWCP_FRAME_CHECKSUM', 'the codec frame header is damaged');
   }
   if (isDelta(codec) !== (base !== undefined)) corrupt('a delta and only a delta names a base');
+  if (dictionaryId !== undefined && (codec !== Codec.zstd || dictionaryId === 0)) {
+    corrupt('only zstd takes a dictionary, and none has the id 0');
+  }
   if (codec === Codec.raw && storedBytes !== contentBytes) corrupt('raw sizes differ');
   if (reader.remaining !== storedBytes + padding) corrupt('payload length differs from the header');
   return {
@@ -159,6 +177,7 @@ export function parseFrame(binding: CodecBinding, frame: Uint8Array): FrameInfo 
     headerBytes: reader.offset,
     frameBytes: bytes.length,
     base,
+    dictionaryId,
     checksum,
   };
 }

@@ -13,6 +13,7 @@ import { Codec } from './types.ts';
 export interface CodedPayload {
   readonly codec: Codec;
   readonly payload: Uint8Array;
+  readonly dictionaryId?: number | undefined;
 }
 
 /** A value this small is not worth a codec's own header, bytes. */
@@ -36,13 +37,14 @@ export function fullCodec(
 export function writeFullFrame(
   binding: CodecBinding,
   content: Buffer,
-  { codec, payload }: CodedPayload,
+  { codec, payload, dictionaryId }: CodedPayload,
   checksum: Checksum,
 ): Buffer {
   const smaller = payload.length < content.length;
   const header = {
     codec: smaller ? codec : Codec.raw,
     contentBytes: content.length,
+    dictionaryId: smaller ? dictionaryId : undefined,
     checksum,
     maxRatio: defaultLimits.codec.maxRatio,
   };

@@ -6,6 +6,8 @@ export { compress, compressAsync, decompress, decompressAsync } from './compress
 export type { CompressAsyncOptions, CompressOptions } from './compress.ts';
 export { decodeFrame, decodeFrameSync } from './decode.ts';
 export type { Decoded, DecodeOptions } from './decode.ts';
+export { Dictionary } from './dictionary.ts';
+export type { DictionaryChoice } from './dictionary.ts';
 export { diff, patch } from './delta.ts';
 export type { DiffOptions, Effort } from './delta.ts';
 export {

@@ -4,7 +4,7 @@
  */
 import { DwcpError } from '../errors.ts';
 import type { CodecLimits } from '../limits.ts';
-import type { CodecBinding } from '../native/contract.ts';
+import type { CodecBinding, ZstdDictionary } from '../native/contract.ts';
 import {
   brotliDecode,
   brotliDecodeAsync,
@@ -28,6 +28,8 @@ export interface EncodeRequest {
   readonly level: number;
   /** The base, for `Codec.prefix`. */
   readonly prefix?: Buffer | undefined;
+  /** For `Codec.zstd`. */
+  readonly dictionary?: ZstdDictionary | undefined;
 }
 
 /** What to read; sizes have passed the limits. */
@@ -37,6 +39,8 @@ export interface DecodeRequest {
   readonly limits: CodecLimits;
   /** The base of a delta, verified. */
   readonly prefix?: Buffer | undefined;
+  /** The dictionary the frame names. */
+  readonly dictionary?: ZstdDictionary | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -44,13 +48,13 @@ export interface DecodeRequest {
 export function encodePayload(
   binding: CodecBinding,
   bytes: Uint8Array,
-  { codec, level, prefix }: EncodeRequest,
+  { codec, level, prefix, dictionary }: EncodeRequest,
 ): Uint8Array {
   if (codec === Codec.raw) return bytes;
   if (codec === Codec.brotli) return brotliEncode(bytes, brotliQuality(level));
   if (codec === Codec.chunk || codec === Codec.delta) throw notHere(codec);
   requireEncoder(binding, codec);
-  return binding.zstdCompress(bytes, { level, prefix });
+  return binding.zstdCompress(bytes, { level, prefix, dictionary });
 }
 
 /** As {@link encodePayload}, on the thread pool above a threshold. */
@@ -59,14 +63,14 @@ export async function encodePayloadAsync(
   bytes: Uint8Array,
   request: EncodeRequest,
 ): Promise<Uint8Array> {
-  const { codec, level, prefix } = request;
+  const { codec, level, prefix, dictionary } = request;
   if (bytes.length + (prefix?.length ?? 0) <= SYNC_ENCODE_BYTES || codec === Codec.raw) {
     return encodePayload(binding, bytes, request);
   }
   if (codec === Codec.brotli) return brotliEncodeAsync(bytes, brotliQuality(level));
   if (codec === Codec.chunk || codec === Codec.delta) throw notHere(codec);
   requireEncoder(binding, codec);
-  return binding.zstdCompressAsync(bytes, { level, prefix });
+  return binding.zstdCompressAsync(bytes, { level, prefix, dictionary });
 }
 
 /**
@@ -77,7 +81,7 @@ export async function encodePayloadAsync(
 export function decodePayload(
   binding: CodecBinding,
   payload: Buffer,
-  { codec, contentBytes, limits, prefix }: DecodeRequest,
+  { codec, contentBytes, limits, prefix, dictionary }: DecodeRequest,
 ): Buffer {
   if (codec === Codec.raw) return Buffer.from(payload);
   if (codec === Codec.chunk) return decodeChunk(payload, prefix!, contentBytes, limits);
@@ -87,8 +91,8 @@ export function decodePayload(
   if (contentBytes === 0) throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', 'empty content is raw');
   if (codec === Codec.brotli) return brotliDecode(payload, contentBytes, limits.maxWindowLog);
   const { maxWindowLog } = limits;
-  const bytes = binding.zstdDecompress(payload, { sizeBytes: contentBytes, maxWindowLog, prefix });
-  return requireSize(bytes, contentBytes);
+  const options = { sizeBytes: contentBytes, maxWindowLog, prefix, dictionary };
+  return requireSize(binding.zstdDecompress(payload, options), contentBytes);
 }
 
 /** As {@link decodePayload}, on the thread pool above a threshold. */
@@ -97,7 +101,7 @@ export async function decodePayloadAsync(
   payload: Buffer,
   request: DecodeRequest,
 ): Promise<Buffer> {
-  const { codec, contentBytes, limits, prefix, signal } = request;
+  const { codec, contentBytes, limits, prefix, dictionary, signal } = request;
   if (contentBytes <= SYNC_DECODE_BYTES || codec === Codec.raw) {
     return decodePayload(binding, payload, request);
   }
@@ -109,7 +113,7 @@ export async function decodePayloadAsync(
   }
   const { maxWindowLog } = limits;
   if (codec === Codec.brotli) return brotliDecodeAsync(payload, contentBytes, maxWindowLog);
-  const options = { sizeBytes: contentBytes, maxWindowLog, prefix };
+  const options = { sizeBytes: contentBytes, maxWindowLog, prefix, dictionary };
   return requireSize(await binding.zstdDecompressAsync(payload, options), contentBytes);
 }
 

@@ -3,8 +3,10 @@
  * turns the addon's plain coded errors into `DwcpError`s. Holds no state.
  */
 import { DwcpError, type ErrorCode, errorCodes, invalidArg } from '../errors.ts';
+import { AddonDictionary, type DictionaryExports, dictionaryHandle } from './addon-dictionary.ts';
 import {
   checkBytes,
+  checkDictionaryId,
   checkSeed,
   readCompressOptions,
   readDecompressOptions,
@@ -19,15 +21,27 @@ import type {
   DeltaIndex,
   ZstdCompressOptions,
   ZstdDecompressOptions,
+  ZstdDictionary,
 } from './contract.ts';
 
 type Prefix = Uint8Array | undefined;
+type Dictionary = object | undefined;
+
+type CompressRequest = readonly [bytes: Uint8Array, level: number, Prefix, Dictionary];
+
+type DecompressRequest = readonly [
+  bytes: Uint8Array,
+  sizeBytes: number,
+  maxWindowLog: number,
+  Prefix,
+  Dictionary,
+];
 
 /** The addon's object that owns an index; opaque. */
 type IndexHandle = object;
 
 /** What the addon file exports. `contract` changes with any change here. */
-export interface AddonExports {
+export interface AddonExports extends DictionaryExports {
   readonly contract: number;
   readonly zstdVersion: string;
   /** Instruction set CRC-32C runs on: `sse4.2` or `scalar`. */
@@ -36,15 +50,10 @@ export interface AddonExports {
   crc32c(bytes: Uint8Array, seed: number): number;
   xxh3(bytes: Uint8Array): Buffer;
   xxh3Async(bytes: Uint8Array): Promise<Buffer>;
-  zstdCompress(bytes: Uint8Array, level: number, prefix: Prefix): Buffer;
-  zstdCompressAsync(bytes: Uint8Array, level: number, prefix: Prefix): Promise<Buffer>;
-  zstdDecompress(bytes: Uint8Array, size: number, windowLog: number, prefix: Prefix): Buffer;
-  zstdDecompressAsync(
-    bytes: Uint8Array,
-    size: number,
-    windowLog: number,
-    prefix: Prefix,
-  ): Promise<Buffer>;
+  zstdCompress(...request: CompressRequest): Buffer;
+  zstdCompressAsync(...request: CompressRequest): Promise<Buffer>;
+  zstdDecompress(...request: DecompressRequest): Buffer;
+  zstdDecompressAsync(...request: DecompressRequest): Promise<Buffer>;
   /** What run comparison runs on: `avx2` or `scalar`. */
   readonly matchVia: string;
   deltaIndex(base: Uint8Array): IndexHandle;
@@ -74,7 +83,7 @@ type DecodeRequest = readonly [
 ];
 
 /** The contract number this TypeScript was written for. */
-export const ADDON_CONTRACT = 2;
+export const ADDON_CONTRACT = 3;
 
 const isErrorCode = (code: unknown): code is ErrorCode =>
   typeof code === 'string' && Object.hasOwn(errorCodes, code);
@@ -109,6 +118,8 @@ export class AddonCodec implements CodecBinding {
     zstd: true,
     prefixEncode: true,
     prefixDecode: true,
+    dictionaryEncode: true,
+    dictionaryDecode: true,
     fastXxh3: true,
     deltaEncode: true,
     deltaDecode: true,
@@ -136,44 +147,51 @@ export class AddonCodec implements CodecBinding {
   }
 
   zstdCompress(bytes: Uint8Array, options: ZstdCompressOptions): Buffer {
-    const { level, prefix } = readCompressOptions(options);
-    checkBytes('bytes', bytes);
+    const request = compressRequest(bytes, options);
     try {
-      return this.#addon.zstdCompress(bytes, level, prefix);
+      return this.#addon.zstdCompress(...request);
     } catch (error) {
       throw asDwcpError(error);
     }
   }
 
   async zstdCompressAsync(bytes: Uint8Array, options: ZstdCompressOptions): Promise<Buffer> {
-    const { level, prefix } = readCompressOptions(options);
-    checkBytes('bytes', bytes);
+    const request = compressRequest(bytes, options);
     try {
-      return await this.#addon.zstdCompressAsync(bytes, level, prefix);
+      return await this.#addon.zstdCompressAsync(...request);
     } catch (error) {
       throw asDwcpError(error);
     }
   }
 
   zstdDecompress(bytes: Uint8Array, options: ZstdDecompressOptions): Buffer {
-    const { sizeBytes, maxWindowLog, prefix } = readDecompressOptions(options);
-    checkBytes('bytes', bytes);
+    const request = decompressRequest(bytes, options);
     try {
-      return this.#addon.zstdDecompress(bytes, sizeBytes, maxWindowLog, prefix);
+      return this.#addon.zstdDecompress(...request);
     } catch (error) {
       throw asDwcpError(error);
     }
   }
 
   async zstdDecompressAsync(bytes: Uint8Array, options: ZstdDecompressOptions): Promise<Buffer> {
-    const { sizeBytes, maxWindowLog, prefix } = readDecompressOptions(options);
-    checkBytes('bytes', bytes);
+    const request = decompressRequest(bytes, options);
     try {
-      return await this.#addon.zstdDecompressAsync(bytes, sizeBytes, maxWindowLog, prefix);
+      return await this.#addon.zstdDecompressAsync(...request);
     } catch (error) {
       throw asDwcpError(error);
     }
   }
+
+  zstdDictionary(bytes: Uint8Array, id: number): ZstdDictionary {
+    checkBytes('bytes', bytes);
+    checkDictionaryId(id);
+    try {
+      return new AddonDictionary(this.#addon, bytes, id);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
   deltaIndex(base: Uint8Array): DeltaIndex {
     checkBytes('base', base);
     try {
@@ -241,6 +259,18 @@ export class AddonCodec implements CodecBinding {
       throw asDwcpError(error);
     }
   }
+}
+
+function compressRequest(bytes: Uint8Array, options: ZstdCompressOptions): CompressRequest {
+  const { level, prefix, dictionary } = readCompressOptions(options);
+  checkBytes('bytes', bytes);
+  return [bytes, level, prefix, dictionaryHandle(dictionary)];
+}
+
+function decompressRequest(bytes: Uint8Array, options: ZstdDecompressOptions): DecompressRequest {
+  const { sizeBytes, maxWindowLog, prefix, dictionary } = readDecompressOptions(options);
+  checkBytes('bytes', bytes);
+  return [bytes, sizeBytes, maxWindowLog, prefix, dictionaryHandle(dictionary)];
 }
 
 function encodeRequest(

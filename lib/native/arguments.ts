@@ -52,20 +52,32 @@ export function checkSeed(seed: unknown): void {
 /** Reads and checks compression options once; later reads cannot differ. */
 export function readCompressOptions(options: ZstdCompressOptions): ZstdCompressOptions {
   if (typeof options !== 'object' || options === null) invalidArg('options', 'an object', options);
-  const { level, prefix } = options;
+  const { level, prefix, dictionary } = options;
   checkInteger('options.level', level, zstdLevels.min, zstdLevels.max);
   if (prefix !== undefined) checkBytes('options.prefix', prefix);
-  return { level, prefix };
+  checkOneContext(prefix, dictionary);
+  return { level, prefix, dictionary };
 }
 
 /** Reads and checks decompression options once. */
 export function readDecompressOptions(options: ZstdDecompressOptions): ZstdDecompressOptions {
   if (typeof options !== 'object' || options === null) invalidArg('options', 'an object', options);
-  const { sizeBytes, maxWindowLog, prefix } = options;
+  const { sizeBytes, maxWindowLog, prefix, dictionary } = options;
   checkInteger('options.sizeBytes', sizeBytes, 0, MAX_SIZE_BYTES);
   checkInteger('options.maxWindowLog', maxWindowLog, windowLogs.min, windowLogs.max);
   if (prefix !== undefined) checkBytes('options.prefix', prefix);
-  return { sizeBytes, maxWindowLog, prefix };
+  checkOneContext(prefix, dictionary);
+  return { sizeBytes, maxWindowLog, prefix, dictionary };
+}
+
+function checkOneContext(prefix: unknown, dictionary: unknown): void {
+  if (prefix === undefined || dictionary === undefined) return;
+  invalidArg('options.dictionary', 'absent where there is a prefix', dictionary);
+}
+
+/** Checks the id of a dictionary. */
+export function checkDictionaryId(id: unknown): void {
+  checkInteger('id', id, 1, 0xffff_ffff);
 }
 
 /** Reads and checks the options of making a delta once. */

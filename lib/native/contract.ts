@@ -19,6 +19,10 @@ export interface CodecAbilities {
   readonly prefixEncode: boolean;
   /** Reads zstd frames made against a prefix fast. */
   readonly prefixDecode: boolean;
+  /** Makes zstd frames with a dictionary. */
+  readonly dictionaryEncode: boolean;
+  /** Reads them fast. */
+  readonly dictionaryDecode: boolean;
   /** Computes XXH3-128 at the speed of memory, off the event loop when asked to. */
   readonly fastXxh3: boolean;
   /** Can make and index for deltas of the engine. */
@@ -27,12 +31,27 @@ export interface CodecAbilities {
   readonly deltaDecode: boolean;
 }
 
+/**
+ * A zstd dictionary, digested. Collected with its object, or released before; calls in flight keep it.
+ * The addon holds a copy of its bytes in native memory and one digested form per level used.
+ */
+export interface ZstdDictionary {
+  /** What frames made with it carry; never 0. */
+  readonly id: number;
+  /** Memory held; 0 once released, bytes. */
+  readonly sizeBytes: number;
+  /** Gives the memory back; calls in flight finish first, later ones throw ERR_DWCP_CLOSED. */
+  release(): void;
+}
+
 /** Parameters of one zstd compression. */
 export interface ZstdCompressOptions {
   /** zstd level, -50 to 19. */
   readonly level: number;
   /** Raw prefix the frame may refer to; long-distance matching is then on. */
   readonly prefix?: Uint8Array | undefined;
+  /** A dictionary of this binding, in place of a prefix; its id is left out of the zstd frame. */
+  readonly dictionary?: ZstdDictionary | undefined;
 }
 
 /** Parameters of one zstd decompression; every one is a limit that is checked before allocation. */
@@ -43,6 +62,8 @@ export interface ZstdDecompressOptions {
   readonly maxWindowLog: number;
   /** The prefix the frame was made against. */
   readonly prefix?: Uint8Array | undefined;
+  /** The dictionary the frame was made with. */
+  readonly dictionary?: ZstdDictionary | undefined;
 }
 
 /** Speed against size of a delta: 0 fast, 1 balanced, 2 max. */
@@ -90,6 +111,11 @@ export interface CodecBinding {
   zstdCompressAsync(bytes: Uint8Array, options: ZstdCompressOptions): Promise<Buffer>;
   zstdDecompress(bytes: Uint8Array, options: ZstdDecompressOptions): Buffer;
   zstdDecompressAsync(bytes: Uint8Array, options: ZstdDecompressOptions): Promise<Buffer>;
+  /**
+   * A dictionary of a copy of `bytes`: trained by zstd, or raw content. `id` names it, not 0.
+   * @throws ERR_DWCP_DICTIONARY_INVALID when the bytes are no usable dictionary
+   */
+  zstdDictionary(bytes: Uint8Array, id: number): ZstdDictionary;
   /** Indexes `base` for any number of deltas; `base` is not kept. */
   deltaIndex(base: Uint8Array): DeltaIndex;
   deltaIndexAsync(base: Uint8Array): Promise<DeltaIndex>;

@@ -22,7 +22,12 @@ export interface NodeZstd {
 }
 
 /** zstd's own numbers of its parameters (zstd.h). */
-export const zstdParameter = { compressionLevel: 100, contentSizeFlag: 200, windowLogMax: 100 };
+export const zstdParameter = {
+  compressionLevel: 100,
+  contentSizeFlag: 200,
+  dictIDFlag: 202,
+  windowLogMax: 100,
+};
 
 const SAMPLE = Buffer.from('dwcp probes by doing, dwcp probes by doing');
 const SAMPLE_PREFIX = Buffer.from('0123456789 the quick brown fox jumps over the lazy dog 9876543210');
@@ -34,7 +39,10 @@ const SAMPLE_DELTA = Buffer.from('28b52ffd2032750000382c207477696365010064530101
 export interface NodeZstdProbe {
   readonly zstd: NodeZstd | undefined;
   readonly prefixDecode: boolean;
+  readonly dictionaryEncode: boolean;
 }
+
+const NOTHING: NodeZstdProbe = { zstd: undefined, prefixDecode: false, dictionaryEncode: false };
 
 function hasZstd(module: object): module is NodeZstd {
   return 'zstdCompressSync' in module && 'zstdDecompressSync' in module;
@@ -51,14 +59,21 @@ function succeeds(attempt: () => boolean): boolean {
 /** Tries `node:zlib`'s zstd on small vectors. */
 export function probeNodeZstd(): NodeZstdProbe {
   const zstd: object = zlib;
-  if (!hasZstd(zstd)) return { zstd: undefined, prefixDecode: false };
+  if (!hasZstd(zstd)) return NOTHING;
   const works = succeeds(() => {
     const packed = zstd.zstdCompressSync(SAMPLE, { pledgedSrcSize: SAMPLE.length });
     return zstd.zstdDecompressSync(packed, {}).equals(SAMPLE);
   });
-  if (!works) return { zstd: undefined, prefixDecode: false };
+  if (!works) return NOTHING;
   const prefixDecode = succeeds(() =>
     zstd.zstdDecompressSync(SAMPLE_DELTA, { dictionary: SAMPLE_PREFIX }).equals(SAMPLE_TARGET),
   );
-  return { zstd, prefixDecode };
+  const dictionaryEncode = succeeds(() => {
+    const dictionary = SAMPLE_PREFIX;
+    const packed = zstd.zstdCompressSync(SAMPLE_TARGET, { dictionary });
+    const plain = zstd.zstdCompressSync(SAMPLE_TARGET, {});
+    const same = zstd.zstdDecompressSync(packed, { dictionary });
+    return packed.length < plain.length && same.equals(SAMPLE_TARGET);
+  });
+  return { zstd, prefixDecode, dictionaryEncode };
 }

@@ -16,16 +16,15 @@ import type {
   NativeStatus,
   ZstdCompressOptions,
   ZstdDecompressOptions,
+  ZstdDictionary,
 } from './contract.ts';
 import { crc32c } from './crc32c.ts';
 import { DeltaDecoder } from './delta-read.ts';
 import { type NodeZstd, type NodeZstdProbe, probeNodeZstd, zstdParameter } from './node-zstd.ts';
+import { PortableDictionary, dictionaryBytes, looksTrained } from './portable-dictionary.ts';
 import { xxh3, xxh3Async } from './xxh3.ts';
 import { decodeZstd, decodeZstdAsync } from './zstd-decode.ts';
 import { checkZstdFrame } from './zstd-frame.ts';
-
-/** First bytes of a trained dictionary; `node:zlib` would not take a prefix that starts so as raw. */
-const DICTIONARY_MAGIC = 0xec30a437;
 
 const lacking = (what: string): DwcpError =>
   new DwcpError('ERR_DWCP_FRAME_CODEC', `The portable tier on this Node cannot ${what}.`);
@@ -66,11 +65,13 @@ class PortableCodec implements CodecBinding {
   }
 
   get abilities(): CodecAbilities {
-    const { zstd, prefixDecode } = this.#probe;
+    const { zstd, prefixDecode, dictionaryEncode } = this.#probe;
     return {
       zstd: zstd !== undefined,
       prefixEncode: false,
       prefixDecode,
+      dictionaryEncode,
+      dictionaryDecode: prefixDecode,
       fastXxh3: false,
       deltaEncode: false,
       deltaDecode: zstd !== undefined && prefixDecode,
@@ -113,7 +114,7 @@ class PortableCodec implements CodecBinding {
   zstdDecompress(bytes: Uint8Array, options: ZstdDecompressOptions): Buffer {
     const limits = this.#limits(bytes, options);
     const zstd = this.#decoderFor(limits);
-    if (zstd === undefined) return decodeZstd(bytes, limits);
+    if (zstd === undefined) return decodeZstd(bytes, withoutZstd(limits));
     const [settings, finish] = nodeDecompression(bytes, limits);
     try {
       return finish(zstd.zstdDecompressSync(bytes, settings));
@@ -125,9 +126,13 @@ class PortableCodec implements CodecBinding {
   async zstdDecompressAsync(bytes: Uint8Array, options: ZstdDecompressOptions): Promise<Buffer> {
     const limits = this.#limits(bytes, options);
     const zstd = this.#decoderFor(limits);
-    if (zstd === undefined) return decodeZstdAsync(bytes, limits);
+    if (zstd === undefined) return decodeZstdAsync(bytes, withoutZstd(limits));
     const [settings, finish] = nodeDecompression(bytes, limits);
     return promised((done) => zstd.zstdDecompress(bytes, settings, done), finish);
+  }
+
+  zstdDictionary(bytes: Uint8Array, id: number): ZstdDictionary {
+    return new PortableDictionary(bytes, id);
   }
 
   deltaIndex(): DeltaIndex {
@@ -171,12 +176,15 @@ class PortableCodec implements CodecBinding {
 
   #compression(bytes: Uint8Array, options: ZstdCompressOptions) {
     checkBytes('bytes', bytes);
-    const { level, prefix } = readCompressOptions(options);
-    const { zstd } = this.#probe;
+    const { level, prefix, dictionary } = readCompressOptions(options);
+    const { zstd, dictionaryEncode } = this.#probe;
     if (zstd === undefined) throw lacking('compress with zstd');
     if (prefix !== undefined) throw lacking('make zstd frames against a prefix');
-    const params = { [zstdParameter.compressionLevel]: level };
-    return [zstd, { params, pledgedSrcSize: bytes.length }] as const;
+    const params = { [zstdParameter.compressionLevel]: level, [zstdParameter.dictIDFlag]: 0 };
+    const settings = { params, pledgedSrcSize: bytes.length };
+    if (dictionary === undefined) return [zstd, settings] as const;
+    if (!dictionaryEncode) throw lacking('compress with a dictionary');
+    return [zstd, { ...settings, dictionary: dictionaryBytes(dictionary)! }] as const;
   }
 
   #limits(bytes: Uint8Array, options: ZstdDecompressOptions): ZstdDecompressOptions {
@@ -185,21 +193,23 @@ class PortableCodec implements CodecBinding {
   }
 
   /** zstd of this Node, unless it cannot read what was made against this prefix. */
-  #decoderFor({ prefix }: ZstdDecompressOptions): NodeZstd | undefined {
+  #decoderFor({ prefix, dictionary }: ZstdDecompressOptions): NodeZstd | undefined {
     const { zstd, prefixDecode } = this.#probe;
-    const unreadable = prefix !== undefined && (!prefixDecode || looksTrained(prefix));
+    const given = prefix !== undefined || dictionary !== undefined;
+    const unreadable = (given && !prefixDecode) || (prefix !== undefined && looksTrained(prefix));
     return unreadable ? undefined : zstd;
   }
 }
 
 /** Settings of `node:zlib` for a frame that keeps the limits, and the check of what it gives. */
 function nodeDecompression(bytes: Uint8Array, limits: ZstdDecompressOptions) {
-  const { sizeBytes, maxWindowLog, prefix } = limits;
+  const { sizeBytes, maxWindowLog } = limits;
+  const dictionary = dictionaryBytes(limits.dictionary) ?? limits.prefix;
   checkZstdFrame(bytes, limits);
   const settings = {
     params: { [zstdParameter.windowLogMax]: maxWindowLog },
     maxOutputLength: Math.max(1, sizeBytes),
-    ...(prefix === undefined ? {} : { dictionary: prefix }),
+    ...(dictionary === undefined ? {} : { dictionary }),
   };
   const finish = (result: Buffer): Buffer => {
     if (result.length === sizeBytes) return result;
@@ -211,9 +221,12 @@ function nodeDecompression(bytes: Uint8Array, limits: ZstdDecompressOptions) {
   return [settings, finish] as const;
 }
 
-function looksTrained(prefix: Uint8Array): boolean {
-  if (prefix.length < 8) return false;
-  return new DataView(prefix.buffer, prefix.byteOffset).getUint32(0, true) === DICTIONARY_MAGIC;
+/** A dictionary of raw content is a prefix to the decoder in TypeScript. */
+function withoutZstd({ dictionary, ...limits }: ZstdDecompressOptions): ZstdDecompressOptions {
+  const bytes = dictionaryBytes(dictionary);
+  if (bytes === undefined) return limits;
+  if (looksTrained(bytes)) throw lacking('read what was made with a trained dictionary');
+  return { ...limits, prefix: bytes };
 }
 
 /** The portable binding. */

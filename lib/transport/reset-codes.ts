@@ -40,6 +40,8 @@ const numbers: Readonly<Record<ErrorCode, number>> = {
   ERR_DWCP_CLOCK_DRIFT: 32,
   ERR_DWCP_VALUE_TOO_LARGE: 33,
   ERR_DWCP_NOT_BUILT: 34,
+  ERR_DWCP_DICTIONARY_INVALID: 35,
+  ERR_DWCP_DICTIONARY_MISMATCH: 36,
 };
 
 const codes = new Map(Object.entries(numbers).map(([code, number]) => [number, code as ErrorCode]));

@@ -3,18 +3,20 @@
 
 #include "binding/codec_binding.h"
 #include "binding/delta_binding.h"
+#include "binding/dictionary_object.h"
 #include "binding/instance.h"
 
 namespace {
 
 /// Changes with any change of the exports; lib/native/addon-codec.ts expects the same number.
-constexpr double kContract = 2;
+constexpr double kContract = 3;
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new dwcp::binding::Instance);
   exports["contract"] = Napi::Number::New(env, kContract);
   dwcp::binding::export_codec(env, exports);
   dwcp::binding::export_delta(env, exports);
+  dwcp::binding::export_dictionary(env, exports);
   return exports;
 }
 

@@ -1,5 +1,6 @@
-// Arguments of every function: bytes first, then scalars, then the optional prefix. Sync functions
-// borrow their inputs for the call; Async functions hold a reference until the promise settles.
+// Arguments of every function: bytes first, then scalars, then the optional prefix and dictionary.
+// Sync functions borrow their inputs for the call; Async functions hold a reference until the
+// promise settles.
 #include "binding/codec_binding.h"
 
 #include <span>
@@ -7,6 +8,7 @@
 
 #include "binding/arguments.h"
 #include "binding/async_operation.h"
+#include "binding/dictionary_object.h"
 #include "binding/instance.h"
 #include "binding/output.h"
 #include "core/codec/zstd_codec.h"
@@ -27,7 +29,8 @@ bool read_compress(const Napi::CallbackInfo& info, Use use, Bytes& source,
     return false;
   }
   options.level = static_cast<int>(level);
-  return read_bytes(info, 0, use, source) && read_optional_bytes(info, 2, use, options.prefix);
+  return read_dictionary(info, 3, options.dictionary) && read_bytes(info, 0, use, source) &&
+         read_optional_bytes(info, 2, use, options.prefix);
 }
 
 bool read_decompress(const Napi::CallbackInfo& info, Use use, Bytes& frame,
@@ -42,7 +45,8 @@ bool read_decompress(const Napi::CallbackInfo& info, Use use, Bytes& frame,
   }
   options.size_bytes = static_cast<size_t>(size);
   options.max_window_log = static_cast<int>(window_log);
-  return read_bytes(info, 0, use, frame) && read_optional_bytes(info, 3, use, options.prefix);
+  return read_dictionary(info, 4, options.dictionary) && read_bytes(info, 0, use, frame) &&
+         read_optional_bytes(info, 3, use, options.prefix);
 }
 
 /// Checks the frame and only then allocates the output, as a Buffer that is decoded into directly.

@@ -10,7 +10,8 @@
 
 namespace dwcp::binding {
 
-/// Memory of the match indexes alive, bytes; shared with them, since either may be finalized first.
+/// Memory of the match indexes and dictionaries alive, bytes; shared with them, since either may be
+/// finalized first.
 struct IndexBytes {
   std::atomic<size_t> value = 0;
 };

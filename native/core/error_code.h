@@ -21,6 +21,8 @@
   CODE(FRAME_KIND)             \
   CODE(BASE_MISSING)           \
   CODE(BASE_MISMATCH)          \
+  CODE(DICTIONARY_INVALID)     \
+  CODE(DICTIONARY_MISMATCH)    \
   CODE(OUTPUT_LIMIT)           \
   CODE(WINDOW_LIMIT)           \
   CODE(CODEC)                  \

@@ -57,6 +57,13 @@ size_t configure(ZSTD_CCtx* context, std::span<const uint8_t> source,
       ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, options.level),
       ZSTD_CCtx_setPledgedSrcSize(context, source.size()),
   });
+  if (options.dictionary) {
+    const ZSTD_CDict* encoder = options.dictionary->encoder(options.level);
+    // A null encoder would compress without the dictionary, which no reader could tell.
+    if (encoder == nullptr) return static_cast<size_t>(-ZSTD_error_memory_allocation);
+    return first_error({result, ZSTD_CCtx_setParameter(context, ZSTD_c_dictIDFlag, 0),
+                        ZSTD_CCtx_refCDict(context, encoder)});
+  }
   if (options.prefix.empty()) return result;
   const int window_log = window_log_for(options.prefix.size() + source.size());
   return first_error({
@@ -76,7 +83,7 @@ Status compress(ContextPool& pool, std::span<const uint8_t> source, const Compre
     const Block copy = Block::reserve(options.prefix.size());
     if (!copy.valid()) return kNoMemory;
     std::copy(options.prefix.begin(), options.prefix.end(), copy.bytes().begin());
-    return compress(pool, source, {options.level, copy.bytes()}, frame);
+    return compress(pool, source, {.level = options.level, .prefix = copy.bytes()}, frame);
   }
   const auto context = pool.compress.lease();
   frame = Block::reserve(ZSTD_compressBound(source.size()));
@@ -120,6 +127,10 @@ Status decompress(ContextPool& pool, std::span<const uint8_t> frame,
   if (context.get() == nullptr) return kNoMemory;
   size_t result =
       ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, options.max_window_log);
+  if (options.dictionary) {
+    result =
+        first_error({result, ZSTD_DCtx_refDDict(context.get(), options.dictionary->decoder())});
+  }
   if (!options.prefix.empty()) {
     result = first_error(
         {result, ZSTD_DCtx_refPrefix(context.get(), options.prefix.data(), options.prefix.size())});

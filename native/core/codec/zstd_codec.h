@@ -1,5 +1,6 @@
-// zstd (RFC 8878) with and without a prefix. One call makes or reads exactly one frame. Limits are
-// held against the frame's own header before any output exists. Spans are borrowed for the call.
+// zstd (RFC 8878): plain, with a prefix, or with a dictionary, which exclude each other. One call
+// makes or reads exactly one frame. Limits are held against the frame's own header before any
+// output exists. Spans are borrowed for the call.
 #pragma once
 
 #include <cstdint>
@@ -7,19 +8,20 @@
 
 #include "core/codec/block.h"
 #include "core/codec/context_pool.h"
+#include "core/codec/dictionary.h"
 #include "core/error_code.h"
 
 namespace dwcp::codec {
 
-inline constexpr int kMinLevel = -50;
-inline constexpr int kMaxLevel = 19;
 inline constexpr int kMinWindowLog = 10;
 inline constexpr int kMaxWindowLog = 27;
 
 struct CompressOptions {
-  int level = 3;
+  int level = kDefaultLevel;
   /// Raw bytes the frame may refer to; long-distance matching is on when there are any.
   std::span<const uint8_t> prefix = {};
+  /// Its id is left out of the frame: whoever frames it names it.
+  Shared<Dictionary> dictionary = {};
 };
 
 struct DecompressOptions {
@@ -28,6 +30,7 @@ struct DecompressOptions {
   /// Largest window accepted, log2 bytes.
   int max_window_log = kMaxWindowLog;
   std::span<const uint8_t> prefix = {};
+  Shared<Dictionary> dictionary = {};
 };
 
 /// Compresses `source` into one frame with its content size and without a checksum.
