@@ -18,13 +18,16 @@ export interface Comparison {
 /** Many short samples: a neighbour on the machine spoils some of them, not the median. */
 const ROUNDS_BELOW_1_MS = 41;
 const ROUNDS = 9;
+const ROUNDS_OF_SLOW = 5;
+/** From here on a call is slow: fewer rounds, and two calls warm it, ms. */
+const SLOW_MS = 50;
 /** A sample of short calls repeats them until it is this long, ms. */
 const SAMPLE_MS = 1.5;
 
 /** Times `a` against `b`; both run a few times before anything counts. */
 export async function interleaved(a: Timed, b: Timed): Promise<Comparison> {
   const [aOnce, bOnce] = [await warm(a), await warm(b)];
-  const rounds = Math.min(aOnce, bOnce) < 1 ? ROUNDS_BELOW_1_MS : ROUNDS;
+  const rounds = roundsOf(Math.min(aOnce, bOnce), Math.max(aOnce, bOnce));
   const [aTimes, bTimes]: [number[], number[]] = [[], []];
   const sampleA = async (): Promise<number> => aTimes.push(await time(a, repeatsOf(aOnce)));
   const sampleB = async (): Promise<number> => bTimes.push(await time(b, repeatsOf(bOnce)));
@@ -36,12 +39,17 @@ export async function interleaved(a: Timed, b: Timed): Promise<Comparison> {
   return { ratio: median(ratios), aMs: median(aTimes), bMs: median(bTimes) };
 }
 
+function roundsOf(fasterMs: number, slowerMs: number): number {
+  if (fasterMs < 1) return ROUNDS_BELOW_1_MS;
+  return slowerMs < SLOW_MS ? ROUNDS : ROUNDS_OF_SLOW;
+}
+
 function repeatsOf(onceMs: number): number {
   return Math.max(1, Math.ceil(SAMPLE_MS / onceMs));
 }
 
 /** The middle of `values`. */
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((x, y) => x - y);
   return sorted[Math.floor(sorted.length / 2)]!;
 }
@@ -50,6 +58,7 @@ function median(values: readonly number[]): number {
 async function warm(call: Timed): Promise<number> {
   await time(call, 1);
   const first = await time(call, 1);
+  if (first >= SLOW_MS) return first;
   const repeat = Math.min(2000, Math.max(2, Math.ceil(40 / first)));
   return time(call, repeat);
 }

@@ -6,6 +6,11 @@ import zlib from 'node:zlib';
 
 const require = createRequire(new URL('../../bench/peers/package.json', import.meta.url));
 
+/** A package of bench/peers, by its name there. */
+export function loadPeer(name: string): unknown {
+  return require(name);
+}
+
 const builtZstdNapi = fileURLToPath(
   new URL('../../bench/peers/node_modules/zstd-napi/build/Release/binding.node', import.meta.url),
 );

@@ -1,12 +1,13 @@
 /**
  * Runs one suite: prints ratio, bar and verdict per case, writes `bench/results/SUITE.json`, and says whether
- * every bar held. A suite without cases does not pass.
+ * every bar held. A suite without cases does not pass. A run of some parts only is not recorded.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nativeStatus } from '../lib/native/load.ts';
-import type { CaseReport, Measurement, Suite, SuiteReport } from './suite.ts';
+import type { CaseReport, Measurement, Suite, SuiteReport, Table } from './suite.ts';
+import { tableLines } from './table.ts';
 
 const results = fileURLToPath(new URL('../../bench/results', import.meta.url));
 
@@ -14,15 +15,24 @@ const results = fileURLToPath(new URL('../../bench/results', import.meta.url));
 export interface RunOptions {
   /** Print the report alone, as JSON; progress goes to stderr. */
   readonly json: boolean;
+  /** Parts to run, names of the suite's `parts`; all when empty. */
+  readonly only: readonly string[];
 }
 
 /** Runs `suite`; true when every bar held. */
-export async function runSuite(suite: Suite, { json }: RunOptions): Promise<boolean> {
+export async function runSuite(suite: Suite, { json, only }: RunOptions): Promise<boolean> {
   const print = json ? toStderr : toStdout;
+  const head = { suite: suite.name, node: process.version, tier: nativeStatus().tier };
   print(`${suite.name}: ${suite.about}`);
-  print(`Node ${process.version}, ${nativeStatus().tier} tier`);
+  print(`Node ${head.node}, ${head.tier} tier`);
   const cases: (CaseReport & { readonly detail: string })[] = [];
-  for await (const measurement of suite.run(toStderr)) {
+  const tables: Table[] = [];
+  const table = (each: Table): void => {
+    tables.push(each);
+    for (const line of tableLines(each)) print(line);
+  };
+  const wants = (part: string): boolean => only.length === 0 || only.includes(part);
+  for await (const measurement of suite.run({ log: toStderr, wants, table })) {
     const pass = holds(measurement);
     const { name, better, bar, detail } = measurement;
     cases.push({ name, ratio: rounded(measurement.ratio), better, bar, pass, detail });
@@ -34,7 +44,7 @@ export async function runSuite(suite: Suite, { json }: RunOptions): Promise<bool
     suite: suite.name,
     cases: cases.map(({ name, ratio, better, bar, pass }) => ({ name, ratio, better, bar, pass })),
   };
-  save({ suite: suite.name, node: process.version, tier: nativeStatus().tier, cases });
+  if (only.length === 0) save({ ...head, cases, ...(tables.length > 0 && { tables }) });
   if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
   return held;
 }

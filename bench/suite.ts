@@ -23,8 +23,26 @@ export interface Suite {
   readonly about: string;
   /** Packages of bench/peers it needs. */
   readonly peers: readonly string[];
-  /** Runs the cases and yields each as it is done; `log` shows progress. */
-  run(log: (line: string) => void): AsyncIterable<Measurement>;
+  /** Parts that `--only` can name; none if absent. */
+  readonly parts?: readonly string[];
+  /** Runs the cases and yields each as it is done. */
+  run(context: SuiteContext): AsyncIterable<Measurement>;
+}
+
+/** What a suite is run with. */
+export interface SuiteContext {
+  /** Shows progress. */
+  readonly log: (line: string) => void;
+  /** True when a part is to run. */
+  readonly wants: (part: string) => boolean;
+  /** Adds figures without a bar to the report. */
+  readonly table: (table: Table) => void;
+}
+
+/** Figures without bars, for people; recorded beside the cases. */
+export interface Table {
+  readonly title: string;
+  readonly rows: readonly Readonly<Record<string, string | number>>[];
 }
 
 /** A case as reported. */

@@ -1,5 +1,5 @@
-// `npm run -s bench -- SUITE [--json]`: sets up what is missing, installs the suite's peers, runs it.
-// Exit status: 0 all bars held, 1 a bar was missed or the run failed, 2 no such suite.
+// `npm run -s bench -- SUITE [--json] [--only PART,…]`: sets up what is missing, installs the suite's peers, runs it.
+// Exit status: 0 all bars held, 1 a bar was missed or the run failed, 2 no such suite or part.
 // With --json the report alone is on stdout; everything else goes to stderr.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,19 +19,30 @@ function load(path) {
 }
 
 async function main() {
-  const options = { json: { type: 'boolean', default: false } };
+  const options = {
+    json: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+  };
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const [name] = positionals;
   if (values.json) console.log = console.error;
   if (name === undefined || !suites.includes(name)) {
-    console.error(`usage: npm run -s bench -- SUITE [--json]; suites: ${suites.join(', ')}`);
+    console.error(
+      `usage: npm run -s bench -- SUITE [--json] [--only PART,…]; suites: ${suites.join(', ')}`,
+    );
     return 2;
   }
   await setup();
   const { suite } = await load(`suites/${name}.js`);
+  const only = values.only.split(',').filter((part) => part !== '');
+  const unknown = only.filter((part) => !suite.parts?.includes(part));
+  if (unknown.length > 0) {
+    console.error(`no part ${unknown.join(', ')}; parts: ${suite.parts?.join(', ') ?? 'none'}`);
+    return 2;
+  }
   installPeers(suite.peers);
   const { runSuite } = await load('run.js');
-  return (await runSuite(suite, { json: values.json })) ? 0 : 1;
+  return (await runSuite(suite, { json: values.json, only })) ? 0 : 1;
 }
 
 process.exitCode = await main();

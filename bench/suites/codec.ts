@@ -6,14 +6,16 @@ import { Baseline, compress, decompress, diff, encodeFull } from '../../lib/comp
 import { native } from '../../lib/native/load.ts';
 import { native as portable } from '../../lib/native/portable.ts';
 import { iconReleases, stateVersions } from '../codec-data.ts';
-import { pairPackages, pairs } from '../delta-data.ts';
-import { deltaRows, memoryRows } from '../delta-rows.ts';
+import { deltaRows, memoryRows } from '../codec/delta-rows.ts';
+import { pairPackages, pairs } from '../codec/pairs.ts';
+import { widePackages } from '../codec/wide-pairs.ts';
+import { wideTable } from '../codec/wide-table.ts';
+import { hasXdelta } from '../codec/xdelta.ts';
 import { interleaved } from '../measure.ts';
 import type { Comparison } from '../measure.ts';
 import { nodeZstd, zstdNapi } from '../peers.ts';
 import type { ZstdPeer } from '../peers.ts';
-import type { Measurement, Suite } from '../suite.ts';
-import { hasXdelta } from '../xdelta.ts';
+import type { Measurement, Suite, SuiteContext } from '../suite.ts';
 
 const LEVEL = 3;
 
@@ -80,7 +82,11 @@ async function* calls(
   yield speedCase(`${what}: decompress sync, calls/s / ${peer.name}`, bars.decompress, unpacking);
 }
 
-async function* run(log: (line: string) => void): AsyncGenerator<Measurement> {
+async function* run({ log, wants, table }: SuiteContext): AsyncGenerator<Measurement> {
+  const withXdelta = hasXdelta();
+  if (!withXdelta) log('xdelta3 is not installed: its rows are left out (apt install xdelta3)');
+  if (wants('wide')) table(await wideTable(log, withXdelta));
+  if (!wants('rest')) return;
   const peer = zstdNapi();
   const own = nodeZstd();
   const zstd = peer ?? own;
@@ -89,7 +95,7 @@ async function* run(log: (line: string) => void): AsyncGenerator<Measurement> {
   const versions = iconReleases();
   yield* releaseBytes(versions, zstd);
   const [before] = stateVersions(60_000, 600, 1);
-  yield* engineRows(log);
+  yield* engineRows(log, withXdelta);
   const slice = before.subarray(0, 64 * 1024);
   if (peer) yield* calls('64 KB JSON', slice, peer, { compress: 0.85, decompress: 0.7 });
   if (own) yield* calls('64 KB JSON', slice, own, { compress: 1, decompress: 1.2 });
@@ -97,13 +103,14 @@ async function* run(log: (line: string) => void): AsyncGenerator<Measurement> {
 }
 
 /** Rows 6 to 9, 11 and 12 of the deltas, pair by pair. */
-async function* engineRows(log: (line: string) => void): AsyncGenerator<Measurement> {
+async function* engineRows(
+  log: (line: string) => void,
+  withXdelta: boolean,
+): AsyncGenerator<Measurement> {
   if (!native.codec.abilities.deltaEncode) {
     log('no addon: the delta rows need the engine');
     return;
   }
-  const withXdelta = hasXdelta();
-  if (!withXdelta) log('xdelta3 is not installed: its rows are left out (apt install xdelta3)');
   for (const pair of pairs()) {
     log(pair.name);
     if (pair.next.length > 5e6) yield* memoryRows(pair);
@@ -115,6 +122,7 @@ async function* engineRows(log: (line: string) => void): AsyncGenerator<Measurem
 export const suite: Suite = {
   name: 'codec',
   about: 'deltas, whole values and calls against zstd and its Node bindings',
-  peers: ['zstd-napi', ...pairPackages],
+  peers: ['zstd-napi', ...pairPackages, ...widePackages],
+  parts: ['wide', 'rest'],
   run,
 };

@@ -48,7 +48,7 @@ export const suite: Suite = {
   name: 'demo',
   about: 'six processes in three shaped regions, the default data',
   peers: [],
-  async *run(log) {
+  async *run({ log }) {
     log('running dwcp demo');
     const { acts, data } = await runDemo();
     if (data.origin !== 'releases')

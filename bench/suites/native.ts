@@ -83,7 +83,7 @@ export const suite: Suite = {
   name: 'native',
   about: `C++ calls of the ${native.tier} tier on seeded random bytes, timed by tinybench`,
   peers: [],
-  async *run(log) {
+  async *run({ log }) {
     for (const each of cases()) {
       log(each.name);
       yield await compare(each);

@@ -14,7 +14,7 @@ import type { LocalCluster } from '../../lib/node/index.ts';
 import type { Keyspace } from '../../lib/replication/index.ts';
 import { openStorage } from '../../lib/storage/index.ts';
 import { iconReleases } from '../codec-data.ts';
-import type { Measurement, Suite } from '../suite.ts';
+import type { Measurement, Suite, SuiteContext } from '../suite.ts';
 
 const KEYS = 5_000;
 const RECORD_BYTES = 300;
@@ -135,7 +135,7 @@ function zstdMs(): number {
   return middle(times);
 }
 
-async function* run(log: (line: string) => void): AsyncGenerator<Measurement> {
+async function* run({ log }: SuiteContext): AsyncGenerator<Measurement> {
   const folder = mkdtempSync(join(tmpdir(), 'dwcp-bench-'));
   try {
     const rounds: Rates[] = [];

@@ -3,11 +3,11 @@
  * memory of encoding, against zstd's prefix deltas in this process and xdelta3 -9.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { Baseline, Codec, DigestKind, diff, patch } from '../lib/compression/index.ts';
-import { native } from '../lib/native/load.ts';
-import type { Pair, PairKind } from './delta-data.ts';
-import { interleaved } from './measure.ts';
-import type { Measurement } from './suite.ts';
+import { Baseline, Codec, DigestKind, diff, patch } from '../../lib/compression/index.ts';
+import { native } from '../../lib/native/load.ts';
+import type { Pair, PairKind } from './pairs.ts';
+import { interleaved } from '../measure.ts';
+import type { Measurement } from '../suite.ts';
 import { xdelta } from './xdelta.ts';
 
 /** Bars of a kind: against zstd's prefix delta (size, time) and against xdelta3 -9 (size, time). */

@@ -1,10 +1,6 @@
 /** Pairs of successive releases the delta rows are measured on, from the packages of bench/peers. */
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { iconReleases, stateVersions } from './codec-data.ts';
-
-const peers = fileURLToPath(new URL('../../bench/peers/node_modules', import.meta.url));
+import { iconReleases, stateVersions } from '../codec-data.ts';
+import { archive, peerFile as file } from './archive.ts';
 
 /** What a pair is; the bars differ. */
 export type PairKind = 'archive' | 'source' | 'json' | 'executable' | 'small';
@@ -25,29 +21,6 @@ export const pairPackages: readonly string[] = [
   ]),
   ...[1, 2, 3].map((n) => `typescript-${n}`),
 ];
-
-const file = (path: string): Buffer => readFileSync(join(peers, path));
-const BLOCK_BYTES = 512;
-
-/** Every file of a package behind a block with its name, as in a tar; cut to `maxBytes`. */
-function archive(name: string, maxBytes = Infinity): Buffer {
-  const paths = readdirSync(join(peers, name), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(peers.length + name.length + 2))
-    .toSorted();
-  const pieces: Buffer[] = [];
-  let size = 0;
-  for (const path of paths) {
-    const content = file(join(name, path));
-    const header = Buffer.alloc(BLOCK_BYTES);
-    header.write(`${path}\0${content.length}`);
-    const padding = Buffer.alloc((BLOCK_BYTES - (content.length % BLOCK_BYTES)) % BLOCK_BYTES);
-    pieces.push(header, content, padding);
-    size += header.length + content.length + padding.length;
-    if (size >= maxBytes) break;
-  }
-  return Buffer.concat(pieces).subarray(0, Math.min(size, maxBytes));
-}
 
 const MiB = 1024 * 1024;
 
