@@ -40,6 +40,12 @@ export interface CodecLimits {
   readonly maxWindowLog: number;
   /** Most copy and insert operations in one chunk delta. */
   readonly maxOps: number;
+  /** Largest signature of a peer that has no common base, bytes. */
+  readonly maxSignatureBytes: number;
+  /** Most deltas in a row between two whole values of one key, per peer. */
+  readonly maxBaseChain: number;
+  /** Memory one `Encoder` or `Decoder` keeps for bases and their match indexes, bytes. */
+  readonly maxBaseBytes: number;
 }
 
 /** Limits of stored and replicated state. */
@@ -108,7 +114,15 @@ export const defaultLimits: Limits = {
     maxHalfOpen: 256,
     connectTimeoutMs: 5_000,
   },
-  codec: { maxOutputBytes: 64 * MiB, maxRatio: 1_000, maxWindowLog: 27, maxOps: 8 * MiB },
+  codec: {
+    maxOutputBytes: 64 * MiB,
+    maxRatio: 1_000,
+    maxWindowLog: 27,
+    maxOps: 8 * MiB,
+    maxSignatureBytes: 4 * MiB,
+    maxBaseChain: 1_024,
+    maxBaseBytes: 256 * MiB,
+  },
   state: {
     maxValueBytes: 64 * MiB,
     inlineValueBytes: 64 * KiB,

@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CodecLimits } from '../limits.ts';
 import {
   literalContext,
+  literalsOf,
   packOps,
   readChunkHeader,
   unpackOps,
@@ -48,7 +49,7 @@ export function encodeChunk(
   while (!scanner.step());
   if (scanner.gaveUp) return undefined;
   const { ops } = scanner;
-  const literals = collectLiterals(ops, next);
+  const literals = literalsOf(ops, next);
   const packed = packOps(ops);
   return writeChunkPayload(
     { opCount: ops.length / 3, opBytes: packed.length, literalBytes: literals.length },
@@ -71,7 +72,7 @@ export async function encodeChunkAsync(
   }
   if (scanner.gaveUp) return undefined;
   const { ops } = scanner;
-  const literals = collectLiterals(ops, next);
+  const literals = literalsOf(ops, next);
   const packed = packOps(ops);
   const [storedOps, storedLiterals] = await Promise.all([
     storeOpsAsync(packed),
@@ -125,17 +126,6 @@ export async function decodeChunkAsync(
     throwIfAborted(signal);
   }
   return rebuild.content;
-}
-
-function collectLiterals(ops: ChunkOps, next: Buffer): Buffer {
-  const pieces: Buffer[] = [];
-  let at = 0;
-  for (let i = 0; i < ops.length; i += 3) {
-    if (ops[i]! > 0) pieces.push(next.subarray(at, at + ops[i]!));
-    at += ops[i]! + ops[i + 2]!;
-  }
-  pieces.push(next.subarray(at));
-  return Buffer.concat(pieces);
 }
 
 interface OpenedChunk {

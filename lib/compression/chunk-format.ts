@@ -108,6 +108,18 @@ export function readChunkHeader(
   };
 }
 
+/** The bytes of `next` that no operation copies. */
+export function literalsOf(ops: ChunkOps, next: Buffer): Buffer {
+  const pieces: Buffer[] = [];
+  let at = 0;
+  for (let i = 0; i < ops.length; i += 3) {
+    if (ops[i]! > 0) pieces.push(next.subarray(at, at + ops[i]!));
+    at += ops[i]! + ops[i + 2]!;
+  }
+  pieces.push(next.subarray(at));
+  return Buffer.concat(pieces);
+}
+
 /** Writes operations as columns. */
 export function packOps(ops: ChunkOps): Buffer {
   const out = Buffer.allocUnsafe((ops.length / 3) * MAX_OP_BYTES);

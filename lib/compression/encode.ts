@@ -92,14 +92,32 @@ export async function encodeDelta(
   ]);
   throwIfAborted(options.signal);
   const frame = delta && (await deltaFrame(binding, baseline, content.length, delta, digest));
+  return deltaOrWhole(binding, content, { frame, baseBytes: baseline.sizeBytes, digest }, options);
+}
+
+/** A delta that was tried. */
+export interface TriedDelta {
+  readonly frame: Buffer | undefined;
+  readonly baseBytes: number;
+  /** Digest of the content. */
+  readonly digest: Digest;
+}
+
+/** The delta, unless the whole value is no larger. */
+export async function deltaOrWhole(
+  binding: CodecBinding,
+  content: Buffer,
+  { frame, baseBytes, digest }: TriedDelta,
+  options: EncodeOptions,
+): Promise<Encoded> {
   if (frame && surelySmaller(binding, frame.length, content)) {
-    return finish({ frame, codec: codecOf(frame), digest }, content.length, baseline);
+    return finish({ frame, codec: codecOf(frame), digest }, content.length, baseBytes);
   }
   const full = await fullPayload(binding, content, options);
   throwIfAborted(options.signal);
   const whole = writeFullFrame(binding, content, full, digest);
   if (frame && frame.length < whole.length) {
-    return finish({ frame, codec: codecOf(frame), digest }, content.length, baseline);
+    return finish({ frame, codec: codecOf(frame), digest }, content.length, baseBytes);
   }
   if (frame) countRejectedDelta();
   return finish({ frame: whole, codec: codecOf(whole), digest }, content.length, undefined);
@@ -123,9 +141,9 @@ function estimatedFull(binding: CodecBinding, content: Buffer): number {
   return (packed / (SAMPLES * SAMPLE_BYTES)) * content.length;
 }
 
-function finish(encoded: Encoded, contentBytes: number, baseline: Baseline | undefined): Encoded {
+function finish(encoded: Encoded, contentBytes: number, baseBytes: number | undefined): Encoded {
   const { codec, frame } = encoded;
-  countEncoded({ codec, contentBytes, frameBytes: frame.length, baseBytes: baseline?.sizeBytes });
+  countEncoded({ codec, contentBytes, frameBytes: frame.length, baseBytes });
   return encoded;
 }
 

@@ -22,6 +22,8 @@ export { encodeDelta, encodeFull } from './encode.ts';
 export type { EncodeOptions, Encoded } from './encode.ts';
 export { ChecksumKind, isDelta, readFrameInfo } from './frame.ts';
 export type { Checksum, FrameInfo } from './frame.ts';
+export { diffFromSignature, signature } from './signature.ts';
+export type { SignatureDiffOptions, SignatureOptions } from './signature.ts';
 export { stats } from './stats.ts';
 export type { CodecCounters, CodecStats, EncodeEvent } from './stats.ts';
 export { Codec, DigestKind } from './types.ts';

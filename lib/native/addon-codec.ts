@@ -5,15 +5,18 @@
 import { DwcpError, type ErrorCode, errorCodes, invalidArg } from '../errors.ts';
 import { AddonDictionary, type DictionaryExports, dictionaryHandle } from './addon-dictionary.ts';
 import {
+  checkBlockBytes,
   checkBytes,
   checkDictionaryId,
   checkSeed,
+  readBlockMatchOptions,
   readCompressOptions,
   readDecompressOptions,
   readDeltaDecodeOptions,
   readDeltaEncodeOptions,
 } from './arguments.ts';
 import type {
+  BlockMatchOptions,
   CodecAbilities,
   CodecBinding,
   DeltaDecodeOptions,
@@ -64,6 +67,10 @@ export interface AddonExports extends DictionaryExports {
   deltaEncodeAsync(...request: EncodeRequest): Promise<Buffer | undefined>;
   deltaDecode(...request: DecodeRequest): Buffer;
   deltaDecodeAsync(...request: DecodeRequest): Promise<Buffer>;
+  blockHashes(bytes: Uint8Array, blockBytes: number): Buffer;
+  blockHashesAsync(bytes: Uint8Array, blockBytes: number): Promise<Buffer>;
+  blockMatch(...request: MatchRequest): Buffer;
+  blockMatchAsync(...request: MatchRequest): Promise<Buffer>;
 }
 
 type EncodeRequest = readonly [
@@ -82,8 +89,15 @@ type DecodeRequest = readonly [
   maxOps: number,
 ];
 
+type MatchRequest = readonly [
+  hashes: Uint8Array,
+  blockBytes: number,
+  baseBytes: number,
+  content: Uint8Array,
+];
+
 /** The contract number this TypeScript was written for. */
-export const ADDON_CONTRACT = 3;
+export const ADDON_CONTRACT = 4;
 
 const isErrorCode = (code: unknown): code is ErrorCode =>
   typeof code === 'string' && Object.hasOwn(errorCodes, code);
@@ -259,6 +273,50 @@ export class AddonCodec implements CodecBinding {
       throw asDwcpError(error);
     }
   }
+
+  blockHashes(bytes: Uint8Array, blockBytes: number): Buffer {
+    checkBlockBytes('blockBytes', blockBytes);
+    checkBytes('bytes', bytes);
+    try {
+      return this.#addon.blockHashes(bytes, blockBytes);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
+  async blockHashesAsync(bytes: Uint8Array, blockBytes: number): Promise<Buffer> {
+    checkBlockBytes('blockBytes', blockBytes);
+    checkBytes('bytes', bytes);
+    try {
+      return await this.#addon.blockHashesAsync(bytes, blockBytes);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
+  blockMatch(content: Uint8Array, base: BlockMatchOptions): Buffer {
+    const request = matchRequest(content, base);
+    try {
+      return this.#addon.blockMatch(...request);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
+  async blockMatchAsync(content: Uint8Array, base: BlockMatchOptions): Promise<Buffer> {
+    const request = matchRequest(content, base);
+    try {
+      return await this.#addon.blockMatchAsync(...request);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+}
+
+function matchRequest(content: Uint8Array, base: BlockMatchOptions): MatchRequest {
+  const { hashes, blockBytes, baseBytes } = readBlockMatchOptions(base);
+  checkBytes('content', content);
+  return [hashes, blockBytes, baseBytes, content];
 }
 
 function compressRequest(bytes: Uint8Array, options: ZstdCompressOptions): CompressRequest {

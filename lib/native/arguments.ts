@@ -4,6 +4,7 @@
  */
 import { invalidArg } from '../errors.ts';
 import type {
+  BlockMatchOptions,
   DeltaDecodeOptions,
   DeltaEncodeOptions,
   ZstdCompressOptions,
@@ -97,4 +98,28 @@ export function readDeltaDecodeOptions(options: DeltaDecodeOptions): DeltaDecode
   checkInteger('options.maxWindowLog', maxWindowLog, windowLogs.min, windowLogs.max);
   checkInteger('options.maxOps', maxOps, 0, MAX_SIZE_BYTES);
   return { sizeBytes, maxWindowLog, maxOps };
+}
+
+/** Smallest and largest block of a signature, bytes; a power of two. */
+export const blockSizes = { min: 64, max: 65_536 } as const;
+
+/** Checks a block size. */
+export function checkBlockBytes(path: string, value: unknown): asserts value is number {
+  checkInteger(path, value, blockSizes.min, blockSizes.max);
+  const size = value as number;
+  if ((size & (size - 1)) !== 0) invalidArg(path, 'a power of two', value);
+}
+
+/** Reads and checks what blocks are matched against once. */
+export function readBlockMatchOptions(options: BlockMatchOptions): BlockMatchOptions {
+  if (typeof options !== 'object' || options === null) invalidArg('base', 'an object', options);
+  const { hashes, blockBytes, baseBytes } = options;
+  checkBlockBytes('base.blockBytes', blockBytes);
+  checkInteger('base.baseBytes', baseBytes, 0, MAX_SIZE_BYTES);
+  checkBytes('base.hashes', hashes);
+  const expected = Math.ceil(baseBytes / blockBytes) * 8;
+  if (hashes.length !== expected) {
+    invalidArg('base.hashes', `${expected} bytes for its blocks`, hashes.length);
+  }
+  return { hashes, blockBytes, baseBytes };
 }

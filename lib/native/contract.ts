@@ -86,6 +86,16 @@ export interface DeltaDecodeOptions {
   readonly maxOps: number;
 }
 
+/** A base known by the hashes of its blocks alone, which may be forged. */
+export interface BlockMatchOptions {
+  /** What `blockHashes` gave for the base. */
+  readonly hashes: Uint8Array;
+  /** Block size the hashes were made with. */
+  readonly blockBytes: number;
+  /** Size of the base, bytes. */
+  readonly baseBytes: number;
+}
+
 /** The match index of one delta base, in native memory. Collected with its object, or released before. */
 export interface DeltaIndex {
   /** Native memory held; 0 once released, bytes. */
@@ -139,6 +149,15 @@ export interface CodecBinding {
     base: Uint8Array,
     options: DeltaDecodeOptions,
   ): Promise<Buffer>;
+  /** Hashes of the blocks of `bytes`, 8 bytes each; `blockBytes` is a power of two from 64 to 65,536. */
+  blockHashes(bytes: Uint8Array, blockBytes: number): Buffer;
+  blockHashesAsync(bytes: Uint8Array, blockBytes: number): Promise<Buffer>;
+  /**
+   * What of `content` lies in a base: literal bytes, copied bytes and base offset, three 32-bit numbers of
+   * this machine's order per operation. Bytes behind the last copy have none.
+   */
+  blockMatch(content: Uint8Array, base: BlockMatchOptions): Buffer;
+  blockMatchAsync(content: Uint8Array, base: BlockMatchOptions): Promise<Buffer>;
 }
 
 /** One attempt to load the addon and how it ended. */

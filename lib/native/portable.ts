@@ -6,8 +6,10 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DwcpError } from '../errors.ts';
-import { checkBytes, checkSeed, readCompressOptions, readDecompressOptions, readDeltaDecodeOptions } from './arguments.ts';
+import { checkBlockBytes, checkBytes, checkSeed, readBlockMatchOptions, readCompressOptions, readDecompressOptions, readDeltaDecodeOptions } from './arguments.ts';
+import { BlockHasher, BlockMatcher } from './block-match.ts';
 import type {
+  BlockMatchOptions,
   CodecAbilities,
   CodecBinding,
   DeltaDecodeOptions,
@@ -167,6 +169,30 @@ class PortableCodec implements CodecBinding {
     return decoder.content;
   }
 
+  blockHashes(bytes: Uint8Array, blockBytes: number): Buffer {
+    const hasher = blockHasher(bytes, blockBytes);
+    while (!hasher.step());
+    return hasher.hashes;
+  }
+
+  async blockHashesAsync(bytes: Uint8Array, blockBytes: number): Promise<Buffer> {
+    const hasher = blockHasher(bytes, blockBytes);
+    while (!hasher.step()) await nextTurn();
+    return hasher.hashes;
+  }
+
+  blockMatch(content: Uint8Array, base: BlockMatchOptions): Buffer {
+    const matcher = blockMatcher(content, base);
+    while (!matcher.step());
+    return matcher.ops();
+  }
+
+  async blockMatchAsync(content: Uint8Array, base: BlockMatchOptions): Promise<Buffer> {
+    const matcher = blockMatcher(content, base);
+    while (!matcher.step()) await nextTurn();
+    return matcher.ops();
+  }
+
   #deltaDecoder(delta: Uint8Array, base: Uint8Array, options: DeltaDecodeOptions): DeltaDecoder {
     const limits = readDeltaDecodeOptions(options);
     checkBytes('delta', delta);
@@ -199,6 +225,18 @@ class PortableCodec implements CodecBinding {
     const unreadable = (given && !prefixDecode) || (prefix !== undefined && looksTrained(prefix));
     return unreadable ? undefined : zstd;
   }
+}
+
+function blockHasher(bytes: Uint8Array, blockBytes: number): BlockHasher {
+  checkBlockBytes('blockBytes', blockBytes);
+  checkBytes('bytes', bytes);
+  return new BlockHasher(bytes, blockBytes);
+}
+
+function blockMatcher(content: Uint8Array, base: BlockMatchOptions): BlockMatcher {
+  const known = readBlockMatchOptions(base);
+  checkBytes('content', content);
+  return new BlockMatcher(known, content);
 }
 
 /** Settings of `node:zlib` for a frame that keeps the limits, and the check of what it gives. */

@@ -5,11 +5,12 @@
 #include "binding/delta_binding.h"
 #include "binding/dictionary_object.h"
 #include "binding/instance.h"
+#include "binding/signature_binding.h"
 
 namespace {
 
 /// Changes with any change of the exports; lib/native/addon-codec.ts expects the same number.
-constexpr double kContract = 3;
+constexpr double kContract = 4;
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new dwcp::binding::Instance);
@@ -17,6 +18,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   dwcp::binding::export_codec(env, exports);
   dwcp::binding::export_delta(env, exports);
   dwcp::binding::export_dictionary(env, exports);
+  dwcp::binding::export_signature(env, exports);
   return exports;
 }
 

@@ -8,6 +8,7 @@ import { runInNewContext } from 'node:vm';
 import { type ErrorCode, isDwcpError } from '../../lib/errors.ts';
 import type { CodecAbilities } from '../../lib/native/contract.ts';
 import { as, badInputs, type BindingCase, coded, sample } from './native-cases.ts';
+import { blockCases } from './native-block-kit.ts';
 import { deltaCases } from './native-delta-kit.ts';
 
 export type { BindingCase } from './native-cases.ts';
@@ -294,6 +295,7 @@ const cases: BindingCase[] = [
     },
   },
   ...deltaCases,
+  ...blockCases,
 ];
 
 /** The cases that apply to a binding with these abilities. */
