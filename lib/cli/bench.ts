@@ -43,7 +43,9 @@ function scenarioOf(args: Arguments): Scenario {
 
 async function readVersions(files: readonly string[]): Promise<Buffer[]> {
   if (files.length < 2) throw new UsageError('bench needs at least two files: successive versions');
-  const versions = await Promise.all(files.map((file) => readFile(file)));
+  const versions: Buffer[] = [];
+  // One after the other, so that the first file that cannot be read is the one that is named.
+  for (const file of files) versions.push(await readFile(file));
   for (const [index, { length }] of versions.entries()) {
     if (length === 0) throw new UsageError(`${files[index]} is empty`);
     if (length > defaultLimits.state.maxValueBytes) {
