@@ -6,14 +6,18 @@
 import { DwcpError } from '../errors.ts';
 import type { DeltaDecodeOptions, ZstdDecompressOptions } from './contract.ts';
 
-const VERSION = 1;
+const VERSION = 2;
 const MAX_SEGMENT_OPS = 2 ** 18;
 const MAX_PREFIX_BYTES = 2 ** 21;
 const MAX_PART_WINDOW_LOG = 23;
 const MAX_VARINT_BYTES = 5;
 /** A replaced run of more than four times the new bytes and this does not resemble them, bytes. */
 const ALWAYS_REPLACED_BYTES = 4096;
-const SURROUNDING_BYTES = 64;
+/** What surrounds new bytes resembles them: twice as much as them, between these, bytes. */
+const MIN_SURROUNDING_BYTES = 64;
+const MAX_SURROUNDING_BYTES = 4096;
+/** A prefix this long gets the least only, bytes. */
+const RICH_PREFIX_BYTES = 2 ** 17;
 const DIFFERENCES = 1;
 const SURROUNDINGS = 2;
 const ZSTD_MAGIC = Buffer.from('28b52ffd', 'hex');
@@ -62,6 +66,12 @@ class Reader {
     this.#at += count;
     return this.#bytes.subarray(this.#at - count, this.#at);
   }
+}
+
+function surroundings(coding: number, literal: number, prefixBytes: number): number {
+  if ((coding & SURROUNDINGS) === 0) return 0;
+  if (prefixBytes >= RICH_PREFIX_BYTES) return MIN_SURROUNDING_BYTES;
+  return Math.min(Math.max(2 * literal, MIN_SURROUNDING_BYTES), MAX_SURROUNDING_BYTES);
 }
 
 /** One delta being read. Call {@link step} until it returns true, then take {@link content}. */
@@ -176,7 +186,8 @@ export class DeltaDecoder {
         differenceBytes += literal;
       } else if (literal > 0) {
         literalBytes += literal;
-        const piece = this.#resembling(coding, literal, copy > 0 ? from : this.#base.length);
+        const around = surroundings(coding, literal, prefixBytes);
+        const piece = this.#resembling(around, literal, copy > 0 ? from : this.#base.length);
         if (piece.length <= MAX_PREFIX_BYTES - prefixBytes) {
           pieces.push(piece);
           prefixBytes += piece.length;
@@ -192,8 +203,7 @@ export class DeltaDecoder {
     return (coding & DIFFERENCES) !== 0 && copy > 0 && from === this.#baseEnd + literal;
   }
 
-  #resembling(coding: number, literal: number, end: number): Uint8Array {
-    const around = (coding & SURROUNDINGS) === 0 ? 0 : SURROUNDING_BYTES;
+  #resembling(around: number, literal: number, end: number): Uint8Array {
     const size = end - this.#baseEnd;
     const replaces = size > 0 && size <= 4 * literal + ALWAYS_REPLACED_BYTES;
     const last = (replaces ? end : this.#baseEnd) + around;

@@ -2,6 +2,7 @@
 // name.
 #include "core/delta/decoder.h"
 #include "core/delta/encoder.h"
+#include "core/delta/segment.h"
 #include "core/delta/varint.h"
 #include "test/check.h"
 
@@ -42,7 +43,7 @@ Bytes payload_of(const std::vector<Made>& ops, const Bytes& literals, uint8_t co
     if (op.copy > 0) write_varint(offsets, zigzag(op.offset));
   }
   Column<uint8_t> out;
-  out.push(1);
+  out.push(dwcp::delta::kVersion);
   write_varint(out, ops.size());
   out.push(coding);
   for (const auto* column : {&sizes, &copies, &offsets}) write_varint(out, column->size());
@@ -108,7 +109,7 @@ TEST(operations_that_leave_base_or_content_are_refused) {
 TEST(unknown_versions_and_codings_are_named) {
   Bytes payload = payload_of({{0, 60, 0}}, {});
   CHECK(code_of(payload, 60) == ErrorCode::kNone);
-  payload[0] = 2;
+  payload[0] = dwcp::delta::kVersion + 1;
   CHECK(code_of(payload, 60) == ErrorCode::FRAME_VERSION);
   CHECK(code_of(payload_of({{0, 60, 0}}, {}, 4), 60) == ErrorCode::CODEC);
   CHECK(code_of({}, 0) == ErrorCode::FRAME_VERSION);

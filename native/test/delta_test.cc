@@ -1,5 +1,6 @@
 // Deltas end to end: edit scripts, sizes that show what is found, limits, giving up, many threads.
 #include <algorithm>
+#include <string>
 #include <thread>
 
 #include "core/delta/decoder.h"
@@ -102,6 +103,29 @@ TEST(values_changed_in_place_are_coded_as_differences) {
   Bytes next = base;
   for (size_t i = 0; i < next.size(); i += 16) next[i] += 8;
   CHECK(round_trip(pool, base, next).size() < next.size() / 50);
+}
+
+TEST(table_rows_that_change_or_move_cost_a_few_bytes_each) {
+  ContextPool pool;
+  std::mt19937 random(21);
+  constexpr size_t kRows = 20'000;
+  std::vector<std::string> rows;
+  for (size_t i = 0; i < kRows; ++i) {
+    const std::string key = std::to_string(random()) + std::to_string(random());
+    rows.push_back(key + "," + std::to_string(random() % 100'000) + ",open," + key + "\n");
+  }
+  const auto table = [&] {
+    Bytes bytes;
+    for (const auto& row : rows) bytes.insert(bytes.end(), row.begin(), row.end());
+    return bytes;
+  };
+  const Bytes base = table();
+  std::shuffle(rows.begin(), rows.end(), random);
+  CHECK(round_trip(pool, base, table()).size() < kRows * 5);
+  std::sort(rows.begin(), rows.end());
+  const Bytes sorted = table();
+  for (auto& row : rows) row.insert(row.find(',') + 1, std::to_string(random() % 90 + 10));
+  CHECK(round_trip(pool, sorted, table()).size() < kRows * 3);
 }
 
 TEST(several_segments_come_back) {

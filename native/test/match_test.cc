@@ -6,6 +6,10 @@
 using dwcp::simd::common_backward;
 using dwcp::simd::common_forward;
 using dwcp::simd::common_forward_scalar;
+using dwcp::simd::find32;
+using dwcp::simd::find32_scalar;
+using dwcp::simd::kFindPlaces;
+using dwcp::simd::load32;
 using dwcp::test::sample;
 using Bytes = std::vector<uint8_t>;
 
@@ -41,6 +45,18 @@ TEST(random_runs_agree_between_the_forms) {
     const size_t limit = std::min<size_t>(a.size() - at, 5'000);
     CHECK(common_forward(a.data() + at, b.data() + at, limit) ==
           common_forward_scalar(a.data() + at, b.data() + at, limit));
+  }
+}
+
+TEST(four_bytes_are_found_at_every_place) {
+  for (const uint32_t symbols : {2u, 3u, 256u}) {
+    const Bytes bytes = sample(2'000, symbols, symbols);
+    for (size_t at = 0; at + 2 * kFindPlaces + 4 < bytes.size(); ++at) {
+      const uint32_t value = load32(bytes.data() + at + at % kFindPlaces);
+      const uint64_t found = find32(bytes.data() + at, value);
+      CHECK(found == find32_scalar(bytes.data() + at, value));
+      CHECK((found >> at % kFindPlaces & 1) == 1);
+    }
   }
 }
 

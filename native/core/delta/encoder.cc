@@ -1,7 +1,9 @@
 // See encoder.h.
 #include "core/delta/encoder.h"
 
+#include "core/delta/costs.h"
 #include "core/delta/part.h"
+#include "core/delta/prune.h"
 #include "core/delta/segment.h"
 #include "core/delta/varint.h"
 
@@ -156,7 +158,9 @@ Status encode(codec::ContextPool& pool, const BaseIndex& index, std::span<const 
     if (ops.failed()) return kNoMemory;
     literals += literals_of(ops.values());
     if (literals > options.max_literal_bytes) return {};
-    prune(base, content.subspan(start), writer.base_end(), prune_options(kind, literals), ops);
+    const auto made = content.subspan(start, scanner.covered() - start);
+    const float literal_bits = new_byte_bits(pool, made, writer.base_end(), ops.values());
+    if (!prune(base, made, writer.base_end(), literal_bits, ops)) return kNoMemory;
     const Status status = writer.write(ops.values(), start);
     if (!status.ok()) return status;
   }

@@ -1,6 +1,6 @@
-// Takes back copies that cost more than they save. A short copy from elsewhere costs an offset,
-// often a second one to come back, and the bytes compress well as new ones when there are many like
-// them.
+// Takes back copies that cost more than they save: a short copy from elsewhere costs an offset and
+// often a second one to come back. The cheapest choice of copies is found by dynamic programming;
+// each copy that stays follows one of the few before it.
 #pragma once
 
 #include <span>
@@ -10,17 +10,10 @@
 
 namespace dwcp::delta {
 
-struct PruneOptions {
-  /// Shortest copy from elsewhere that stays, bytes.
-  size_t min_elsewhere;
-  /// Shortest one that stays when the next copy is back at the alignment before, bytes.
-  size_t min_excursion;
-};
-
-/// Merges such copies into the new bytes of the operation behind them, whose copy then reaches back
-/// over what of them it can. The operations make `content`, and `base_end` is where the copy before
-/// them ended.
-void prune(std::span<const uint8_t> base, std::span<const uint8_t> content, size_t base_end,
-           const PruneOptions& options, codec::Column<Op>& ops);
+/// Keeps the copies of `ops` that are worth it, when a new byte costs `literal_bits`, and lets them
+/// reach back over the new bytes before them. The operations make `content`, and `base_end` is
+/// where the copy before them ended. False when memory is short.
+bool prune(std::span<const uint8_t> base, std::span<const uint8_t> content, size_t base_end,
+           float literal_bits, codec::Column<Op>& ops);
 
 }  // namespace dwcp::delta

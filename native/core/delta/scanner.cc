@@ -8,6 +8,16 @@ namespace {
 
 /// A match elsewhere must beat an aligned one by this: it costs an offset, bytes.
 constexpr size_t kElsewhereCost = 16;
+/// A match near must beat an aligned one by this, bytes.
+constexpr size_t kNearCost = 8;
+/// How far around the end of the copy before a match is near, bytes, and how many are tried.
+constexpr size_t kNearBefore = 64;
+constexpr size_t kNearBehind = 128;
+constexpr size_t kNearTries = 16;
+/// A near match of this size is taken without asking the index, bytes.
+constexpr size_t kSureNear = 256;
+/// A change in place is mostly this short, bytes: an aligned match behind it is worth waiting for.
+constexpr size_t kShortChange = 8;
 /// After this many bytes without a match every further stretch of it makes steps one byte longer: a
 /// long match is still met, in its middle, and extended back.
 constexpr size_t kPatience = 32 * 1024;
@@ -36,6 +46,34 @@ Scanner::Match Scanner::aligned(size_t at) const {
   const size_t size = run(from, at);
   if (size < options_.min_aligned) return {};
   return {at, size, from};
+}
+
+void Scanner::improve_near(size_t at, Match& best) const {
+  // Where the copy before ended in the base, and some way to both sides of it.
+  const size_t end = covered_ + alignment_;
+  if (end > base_.size() || content_.size() - at < 4) return;
+  const size_t first = end - std::min(end, kNearBefore);
+  const uint32_t head = simd::load32(content_.data() + at);
+  const bool fresh = best.size == 0;
+  size_t longest = std::max(options_.min_near - 1, best.size == 0 ? 0 : best.size + kNearCost);
+  size_t tries = kNearTries;
+  for (size_t place = first; place < end + kNearBehind && tries > 0; place += simd::kFindPlaces) {
+    if (base_.size() < place + simd::kFindPlaces + 4) break;
+    for (uint64_t found = simd::find32(base_.data() + place, head); found != 0 && tries > 0;
+         found &= found - 1, --tries) {
+      const size_t from = place + static_cast<size_t>(std::countr_zero(found));
+      const size_t size = run(from, at);
+      if (size <= longest) continue;
+      longest = size;
+      best = {at, size, from};
+    }
+  }
+  if (!fresh || best.size == 0) return;
+  for (size_t i = 1; i <= kShortChange && at + i < content_.size(); ++i) {
+    if (2 * aligned(at + i).size < best.size) continue;
+    best = {};
+    return;
+  }
 }
 
 void Scanner::improve(size_t at, uint64_t hash, Match& best) const {
@@ -89,6 +127,8 @@ Scanner::Match Scanner::match_at(size_t& at, size_t stop) {
   const bool near = waiting <= options_.aligned_reach;
   Match match = near ? aligned(at) : Match{};
   if (match.size >= options_.sure_aligned) return match;
+  if (near && options_.min_near > 0) improve_near(at, match);
+  if (match.size >= kSureNear) return match;
   if (match.size == 0 && waiting < options_.ask_after) return match;
   // Only one position in a stride can hit, so a doubtful match waits for the rest of its stride.
   const size_t end = at + (match.size == 0 ? 1 : index_.stride());

@@ -27,6 +27,8 @@ struct ScanOptions {
   size_t aligned_reach;
   /// An aligned match of this size is taken without asking the index, bytes.
   size_t sure_aligned;
+  /// Shortest match near the end of the copy before: its offset is small, bytes; 0 for none.
+  size_t min_near;
   /// Shortest match elsewhere: it costs an offset, bytes.
   size_t min_elsewhere;
   /// The index is not asked before this many new bytes; a match found later reaches back over them.
@@ -71,6 +73,7 @@ class Scanner {
   };
 
   Match aligned(size_t at) const;
+  void improve_near(size_t at, Match& best) const;
   void improve(size_t at, uint64_t hash, Match& best) const;
   size_t run(size_t from, size_t at) const;
   /// The match to take at `at`, if any. Where there is none, moves `at` to the last position that

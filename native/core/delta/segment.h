@@ -11,13 +11,16 @@
 
 namespace dwcp::delta {
 
-inline constexpr uint8_t kVersion = 1;
+inline constexpr uint8_t kVersion = 2;
 
 /// A segment ends when it has this many operations or new bytes: it bounds memory on both sides.
 inline constexpr size_t kMaxSegmentOps = size_t{1} << 18;
 inline constexpr size_t kMaxSegmentLiterals = size_t{1} << 20;
 /// Longest prefix of a segment's new bytes.
 inline constexpr size_t kMaxSegmentPrefix = size_t{2} << 20;
+
+/// Bytes of a prefix beyond which only the closest surroundings are added to it.
+inline constexpr size_t kRichPrefix = size_t{128} << 10;
 
 /// How a segment codes its new bytes.
 struct Coding {
@@ -56,7 +59,7 @@ class Walk {
                       codec::Column<uint8_t>& prefix) const {
     constexpr size_t kAlways = 4096;
     if (op.literal == 0) return;
-    const size_t around = coding_.surroundings ? 64 : 0;
+    const size_t around = surroundings_of(op, prefix.size());
     const size_t end = op.copy > 0 ? op.from : base.size();
     const bool replaces = end > base_end_ && end - base_end_ <= 4 * size_t{op.literal} + kAlways;
     const size_t first = base_end_ - std::min(base_end_, around);
@@ -67,6 +70,13 @@ class Walk {
   }
 
  private:
+  size_t surroundings_of(const Op& op, size_t prefix_size) const {
+    constexpr size_t kLeast = 64;
+    constexpr size_t kMost = 4096;
+    if (!coding_.surroundings) return 0;
+    return prefix_size >= kRichPrefix ? kLeast : std::clamp(2 * size_t{op.literal}, kLeast, kMost);
+  }
+
   Coding coding_;
   size_t base_end_;
 };

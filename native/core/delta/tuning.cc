@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 
 namespace dwcp::delta {
 namespace {
@@ -61,6 +62,7 @@ ScanOptions scan_options(Content content, Effort effort) {
     return {.min_aligned = 8,
             .aligned_reach = 64,
             .sure_aligned = 8,
+            .min_near = 16,
             .min_elsewhere = 24,
             .ask_after = 16};
   }
@@ -68,15 +70,9 @@ ScanOptions scan_options(Content content, Effort effort) {
   return {.min_aligned = 16,
           .aligned_reach = 64,
           .sure_aligned = fast ? size_t{16} : 48,
+          .min_near = 16,
           .min_elsewhere = 32,
           .ask_after = fast ? size_t{8} : 0};
-}
-
-PruneOptions prune_options(Content content, size_t literals) {
-  constexpr size_t kFew = 2048;
-  if (content == Content::kCode) return {.min_elsewhere = 24, .min_excursion = 48};
-  if (literals < kFew) return {.min_elsewhere = 32, .min_excursion = 64};
-  return {.min_elsewhere = 80, .min_excursion = 96};
 }
 
 Budget::Budget(Effort effort, size_t content_size)

@@ -8,7 +8,6 @@
 #include <span>
 
 #include "core/delta/part.h"
-#include "core/delta/prune.h"
 #include "core/delta/scanner.h"
 
 namespace dwcp::delta {
@@ -27,10 +26,6 @@ enum class Content : uint8_t {
 Content classify(std::span<const uint8_t> bytes);
 
 ScanOptions scan_options(Content content, Effort effort);
-
-/// `literals` is how many new bytes there are in all: the more there are, the better each
-/// compresses, and the longer a copy must be to pay for itself.
-PruneOptions prune_options(Content content, size_t literals);
 
 /// Time there is for compressing residuals; how hard it is compressed follows.
 class Budget {

@@ -75,6 +75,44 @@ size_t common_backward(const uint8_t* a, const uint8_t* b, size_t limit) {
   return count;
 }
 
+uint64_t find32_scalar(const uint8_t* at, uint32_t value) {
+  uint64_t found = 0;
+  for (size_t i = 0; i < kFindPlaces; ++i) found |= uint64_t{load32(at + i) == value} << i;
+  return found;
+}
+
+uint64_t find32(const uint8_t* at, uint32_t value) {
+#if defined(__x86_64__)
+  // SSE2, which every x86-64 has. Dwords at the four phases; a phase holds every fourth place.
+  const __m128i wanted = _mm_set1_epi32(static_cast<int>(value));
+  uint64_t found = 0;
+  for (size_t i = 0; i < kFindPlaces; i += 16) {
+    const auto at_phase = [&](size_t phase) {
+      const auto* from = reinterpret_cast<const __m128i*>(at + i + phase);
+      return _mm_cmpeq_epi32(_mm_loadu_si128(from), wanted);
+    };
+    const __m128i even = _mm_packs_epi32(at_phase(0), at_phase(2));
+    const __m128i odd = _mm_packs_epi32(at_phase(1), at_phase(3));
+    if (_mm_movemask_epi8(_mm_or_si128(even, odd)) == 0) continue;
+    // Bytes of the mask: phase 0 at places 0, 4, 8, 12, then phase 2; odd likewise.
+    const auto spread = [](__m128i packed) {
+      const __m128i bytes = _mm_packs_epi16(packed, _mm_setzero_si128());
+      return static_cast<uint32_t>(_mm_movemask_epi8(bytes));
+    };
+    const uint32_t evens = spread(even);
+    const uint32_t odds = spread(odd);
+    for (uint32_t k = 0; k < 4; ++k) {
+      const uint64_t nibble = (evens >> k & 1) | (odds >> k & 1) << 1 |
+                              (evens >> (4 + k) & 1) << 2 | (odds >> (4 + k) & 1) << 3;
+      found |= nibble << (i + 4 * k);
+    }
+  }
+  return found;
+#else
+  return find32_scalar(at, value);
+#endif
+}
+
 void add_bytes(uint8_t* target, const uint8_t* base, const uint8_t* addend, size_t size) {
   for (size_t i = 0; i < size; ++i) target[i] = static_cast<uint8_t>(base[i] + addend[i]);
 }

@@ -42,6 +42,15 @@ size_t common_forward_scalar(const uint8_t* a, const uint8_t* b, size_t limit);
 /// Bytes equal before `a` and `b`, at most `limit`. Runs backward are short: one form is enough.
 size_t common_backward(const uint8_t* a, const uint8_t* b, size_t limit);
 
+/// Places looked at by one call of `find32`.
+inline constexpr size_t kFindPlaces = 64;
+
+/// Bit `i` is set where the four bytes at `at + i` are `value`; reads `kFindPlaces` + 3 bytes.
+uint64_t find32(const uint8_t* at, uint32_t value);
+
+/// The reference every CPU can run.
+uint64_t find32_scalar(const uint8_t* at, uint32_t value);
+
 /// Adds `size` bytes of `addend` to `base` modulo 256, into `target`.
 void add_bytes(uint8_t* target, const uint8_t* base, const uint8_t* addend, size_t size);
 
