@@ -22,6 +22,7 @@ export const errorCodes = {
   ERR_DWCP_BASE_MISMATCH: 'The base given is not the one the frame was made against.',
   ERR_DWCP_DICTIONARY_INVALID: 'The bytes are no usable dictionary.',
   ERR_DWCP_DICTIONARY_MISMATCH: 'The dictionary the frame was made with was not given.',
+  ERR_DWCP_DICTIONARY_SAMPLES: 'No useful dictionary can be trained on these samples.',
   ERR_DWCP_OUTPUT_LIMIT: 'The decoded size would pass maxOutputBytes or maxRatio.',
   ERR_DWCP_WINDOW_LIMIT: 'The frame needs a larger window than maxWindowLog allows.',
   ERR_DWCP_CODEC: 'The compression library refused the data.',

@@ -3,10 +3,13 @@
  * it was made with, and readers keep several, for peers that still write with an older one. Each holds its
  * own copy of the bytes, here and in native memory, until it is collected.
  */
+import { throwIfAborted, untilAborted } from '../abort.ts';
 import { DwcpError, invalidArg } from '../errors.ts';
 import type { CodecBinding, ZstdDictionary } from '../native/contract.ts';
 import { inputBuffer } from './payload.ts';
 import { bindingOf } from './tier.ts';
+import { checkSamples, trainingOptions, usefulDictionary } from './training.ts';
+import type { TrainAsyncOptions, TrainOptions } from './training.ts';
 
 /** First bytes of a trained dictionary, little-endian (RFC 8878, section 5). */
 const TRAINED_MAGIC = 0xec30a437;
@@ -52,6 +55,34 @@ export class Dictionary {
    */
   static from(bytes: Uint8Array): Dictionary {
     return new Dictionary(Buffer.from(inputBuffer('bytes', bytes)));
+  }
+
+  /**
+   * A dictionary trained on `samples`: records of the kind it is for, best thousands of them, a hundred times
+   * its size together. They are copied. The same samples give the same dictionary. Takes up to seconds.
+   * @throws ERR_DWCP_INVALID_ARG, ERR_DWCP_DICTIONARY_SAMPLES when there are too few, or they have too
+   * little in common; `detail` says what is missing
+   * @example const dictionary = Dictionary.train(records, { sizeBytes: 32 * 1024 });
+   */
+  static train(samples: readonly Uint8Array[], options: TrainOptions = {}): Dictionary {
+    checkSamples(samples);
+    const training = bindingOf(undefined).dictionaryTrain(samples, trainingOptions(options));
+    return new Dictionary(usefulDictionary(training));
+  }
+
+  /**
+   * As {@link train}, off the event loop.
+   * @throws ERR_DWCP_ABORTED, and what {@link train} throws
+   * @example const dictionary = await Dictionary.trainAsync(records, { signal });
+   */
+  static async trainAsync(
+    samples: readonly Uint8Array[],
+    options: TrainAsyncOptions = {},
+  ): Promise<Dictionary> {
+    throwIfAborted(options.signal);
+    checkSamples(samples);
+    const task = bindingOf(undefined).dictionaryTrainAsync(samples, trainingOptions(options));
+    return new Dictionary(usefulDictionary(await untilAborted(task, options.signal)));
   }
 
   /**

@@ -26,5 +26,6 @@ export { diffFromSignature, signature } from './signature.ts';
 export type { SignatureDiffOptions, SignatureOptions } from './signature.ts';
 export { stats } from './stats.ts';
 export type { CodecCounters, CodecStats, EncodeEvent } from './stats.ts';
+export type { TrainAsyncOptions, TrainOptions } from './training.ts';
 export { Codec, DigestKind } from './types.ts';
 export type { Digest } from './types.ts';

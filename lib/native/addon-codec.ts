@@ -4,6 +4,7 @@
  */
 import { DwcpError, type ErrorCode, errorCodes, invalidArg } from '../errors.ts';
 import { AddonDictionary, type DictionaryExports, dictionaryHandle } from './addon-dictionary.ts';
+import { type TrainingExports, trainRequest } from './addon-training.ts';
 import {
   checkBlockBytes,
   checkBytes,
@@ -22,6 +23,8 @@ import type {
   DeltaDecodeOptions,
   DeltaEncodeOptions,
   DeltaIndex,
+  DictionaryTraining,
+  TrainingOptions,
   ZstdCompressOptions,
   ZstdDecompressOptions,
   ZstdDictionary,
@@ -44,7 +47,7 @@ type DecompressRequest = readonly [
 type IndexHandle = object;
 
 /** What the addon file exports. `contract` changes with any change here. */
-export interface AddonExports extends DictionaryExports {
+export interface AddonExports extends DictionaryExports, TrainingExports {
   readonly contract: number;
   readonly zstdVersion: string;
   /** Instruction set CRC-32C runs on: `sse4.2` or `scalar`. */
@@ -97,7 +100,7 @@ type MatchRequest = readonly [
 ];
 
 /** The contract number this TypeScript was written for. */
-export const ADDON_CONTRACT = 4;
+export const ADDON_CONTRACT = 5;
 
 const isErrorCode = (code: unknown): code is ErrorCode =>
   typeof code === 'string' && Object.hasOwn(errorCodes, code);
@@ -201,6 +204,27 @@ export class AddonCodec implements CodecBinding {
     checkDictionaryId(id);
     try {
       return new AddonDictionary(this.#addon, bytes, id);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
+  dictionaryTrain(samples: readonly Uint8Array[], options: TrainingOptions): DictionaryTraining {
+    const request = trainRequest(samples, options);
+    try {
+      return this.#addon.dictionaryTrain(...request);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
+  async dictionaryTrainAsync(
+    samples: readonly Uint8Array[],
+    options: TrainingOptions,
+  ): Promise<DictionaryTraining> {
+    const request = trainRequest(samples, options);
+    try {
+      return await this.#addon.dictionaryTrainAsync(...request);
     } catch (error) {
       throw asDwcpError(error);
     }

@@ -7,6 +7,7 @@ import type {
   BlockMatchOptions,
   DeltaDecodeOptions,
   DeltaEncodeOptions,
+  TrainingOptions,
   ZstdCompressOptions,
   ZstdDecompressOptions,
 } from './contract.ts';
@@ -16,6 +17,9 @@ const zstdLevels = { min: -50, max: 19 } as const;
 
 /** Smallest and largest window log accepted as a limit. */
 const windowLogs = { min: 10, max: 27 } as const;
+
+/** Smallest and largest dictionary that can be trained, bytes. */
+const dictionarySizes = { min: 1024, max: 1_048_576 } as const;
 
 /** Largest decoded size a single call may name, bytes. */
 const MAX_SIZE_BYTES = 0x7fff_ffff;
@@ -79,6 +83,21 @@ function checkOneContext(prefix: unknown, dictionary: unknown): void {
 /** Checks the id of a dictionary. */
 export function checkDictionaryId(id: unknown): void {
   checkInteger('id', id, 1, 0xffff_ffff);
+}
+
+/** Checks samples and reads the options of training on them once. */
+export function readTrainingOptions(
+  samples: readonly Uint8Array[],
+  options: TrainingOptions,
+): TrainingOptions {
+  if (typeof options !== 'object' || options === null) invalidArg('options', 'an object', options);
+  const { sizeBytes, level } = options;
+  const { min, max } = dictionarySizes;
+  checkInteger('options.sizeBytes', sizeBytes, min, max);
+  checkInteger('options.level', level, zstdLevels.min, zstdLevels.max);
+  if (!Array.isArray(samples)) invalidArg('samples', 'an array of Uint8Array', samples);
+  for (const [index, sample] of samples.entries()) checkBytes(`samples[${index}]`, sample);
+  return { sizeBytes, level };
 }
 
 /** Reads and checks the options of making a delta once. */

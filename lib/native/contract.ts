@@ -66,6 +66,24 @@ export interface ZstdDecompressOptions {
   readonly dictionary?: ZstdDictionary | undefined;
 }
 
+/** Parameters of training a dictionary. */
+export interface TrainingOptions {
+  /** Largest size of the dictionary, 1 KiB to 1 MiB. */
+  readonly sizeBytes: number;
+  /** zstd level that records will be compressed at. */
+  readonly level: number;
+}
+
+/** What training gave. */
+export interface DictionaryTraining {
+  /** Undefined when none makes the records held out from training smaller. */
+  readonly dictionary: Buffer | undefined;
+  /** Size of those records compressed with it, bytes. */
+  readonly heldOutBytes: number;
+  /** Size of them compressed without, bytes. */
+  readonly heldOutPlainBytes: number;
+}
+
 /** Speed against size of a delta: 0 fast, 1 balanced, 2 max. */
 export type DeltaEffort = 0 | 1 | 2;
 
@@ -126,6 +144,16 @@ export interface CodecBinding {
    * @throws ERR_DWCP_DICTIONARY_INVALID when the bytes are no usable dictionary
    */
   zstdDictionary(bytes: Uint8Array, id: number): ZstdDictionary;
+  /**
+   * Trains a dictionary on a copy of `samples`, evenly thinned where they are more than this tier looks
+   * at. The same samples give the same dictionary. The addon makes one with entropy tables, the portable
+   * tier raw content.
+   */
+  dictionaryTrain(samples: readonly Uint8Array[], options: TrainingOptions): DictionaryTraining;
+  dictionaryTrainAsync(
+    samples: readonly Uint8Array[],
+    options: TrainingOptions,
+  ): Promise<DictionaryTraining>;
   /** Indexes `base` for any number of deltas; `base` is not kept. */
   deltaIndex(base: Uint8Array): DeltaIndex;
   deltaIndexAsync(base: Uint8Array): Promise<DeltaIndex>;

@@ -6,7 +6,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DwcpError } from '../errors.ts';
-import { checkBlockBytes, checkBytes, checkSeed, readBlockMatchOptions, readCompressOptions, readDecompressOptions, readDeltaDecodeOptions } from './arguments.ts';
+import { checkBlockBytes, checkBytes, checkSeed, readBlockMatchOptions, readCompressOptions, readDecompressOptions, readDeltaDecodeOptions, readTrainingOptions } from './arguments.ts';
 import { BlockHasher, BlockMatcher } from './block-match.ts';
 import type {
   BlockMatchOptions,
@@ -14,8 +14,10 @@ import type {
   CodecBinding,
   DeltaDecodeOptions,
   DeltaIndex,
+  DictionaryTraining,
   NativeBinding,
   NativeStatus,
+  TrainingOptions,
   ZstdCompressOptions,
   ZstdDecompressOptions,
   ZstdDictionary,
@@ -24,6 +26,7 @@ import { crc32c } from './crc32c.ts';
 import { DeltaDecoder } from './delta-read.ts';
 import { type NodeZstd, type NodeZstdProbe, probeNodeZstd, zstdParameter } from './node-zstd.ts';
 import { PortableDictionary, dictionaryBytes, looksTrained } from './portable-dictionary.ts';
+import { trainPortable } from './portable-training.ts';
 import { xxh3, xxh3Async } from './xxh3.ts';
 import { decodeZstd, decodeZstdAsync } from './zstd-decode.ts';
 import { checkZstdFrame } from './zstd-frame.ts';
@@ -135,6 +138,26 @@ class PortableCodec implements CodecBinding {
 
   zstdDictionary(bytes: Uint8Array, id: number): ZstdDictionary {
     return new PortableDictionary(bytes, id);
+  }
+
+  dictionaryTrain(samples: readonly Uint8Array[], options: TrainingOptions): DictionaryTraining {
+    const steps = trainPortable(samples, readTrainingOptions(samples, options));
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+    }
+  }
+
+  async dictionaryTrainAsync(
+    samples: readonly Uint8Array[],
+    options: TrainingOptions,
+  ): Promise<DictionaryTraining> {
+    const steps = trainPortable(samples, readTrainingOptions(samples, options));
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+      await nextTurn();
+    }
   }
 
   deltaIndex(): DeltaIndex {

@@ -42,6 +42,7 @@ const numbers: Readonly<Record<ErrorCode, number>> = {
   ERR_DWCP_NOT_BUILT: 34,
   ERR_DWCP_DICTIONARY_INVALID: 35,
   ERR_DWCP_DICTIONARY_MISMATCH: 36,
+  ERR_DWCP_DICTIONARY_SAMPLES: 37,
 };
 
 const codes = new Map(Object.entries(numbers).map(([code, number]) => [number, code as ErrorCode]));

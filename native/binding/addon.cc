@@ -6,11 +6,12 @@
 #include "binding/dictionary_object.h"
 #include "binding/instance.h"
 #include "binding/signature_binding.h"
+#include "binding/training_binding.h"
 
 namespace {
 
 /// Changes with any change of the exports; lib/native/addon-codec.ts expects the same number.
-constexpr double kContract = 4;
+constexpr double kContract = 5;
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new dwcp::binding::Instance);
@@ -19,6 +20,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   dwcp::binding::export_delta(env, exports);
   dwcp::binding::export_dictionary(env, exports);
   dwcp::binding::export_signature(env, exports);
+  dwcp::binding::export_training(env, exports);
   return exports;
 }
 

@@ -23,6 +23,7 @@
   CODE(BASE_MISMATCH)          \
   CODE(DICTIONARY_INVALID)     \
   CODE(DICTIONARY_MISMATCH)    \
+  CODE(DICTIONARY_SAMPLES)     \
   CODE(OUTPUT_LIMIT)           \
   CODE(WINDOW_LIMIT)           \
   CODE(CODEC)                  \
