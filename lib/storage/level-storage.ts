@@ -20,7 +20,8 @@ const asBuffer = (bytes: Uint8Array): Buffer =>
 
 /**
  * Writes all operations or none. One call per operation and one to commit: handed over as an array in one
- * call, a worker terminated meanwhile leaves the rest of the array out and commits the part.
+ * call, a worker terminated meanwhile leaves the rest of the array out and commits the part. `sync` is named only
+ * when it is wanted: classic-level 3.0.0 crashes when its worker is stopped at the moment it reads that option.
  */
 async function writeWhole(db: Level, ops: readonly StorageOp[], durable: boolean): Promise<void> {
   const batch = db.batch();
@@ -28,7 +29,7 @@ async function writeWhole(db: Level, ops: readonly StorageOp[], durable: boolean
     if (op.type === 'put') batch.put(asBuffer(op.key), asBuffer(op.value));
     else batch.del(asBuffer(op.key));
   }
-  await batch.write({ sync: durable });
+  await (durable ? batch.write({ sync: true }) : batch.write());
 }
 
 /** A LevelDB in a folder of its own. */
