@@ -23,6 +23,8 @@ export interface Suite {
   readonly about: string;
   /** Packages of bench/peers it needs. */
   readonly peers: readonly string[];
+  /** It needs the other Node versions of test/runtimes. */
+  readonly runtimes?: boolean;
   /** Parts that `--only` can name; none if absent. */
   readonly parts?: readonly string[];
   /** Runs the cases and yields each as it is done. */

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { installPeers } from './bench-peers.mjs';
 import { root } from './run-step.mjs';
+import { runtimes } from './runtimes.mjs';
 import { setup } from './setup.mjs';
 
 const suites = readdirSync(join(root, 'bench', 'suites'))
@@ -41,6 +42,7 @@ async function main() {
     return 2;
   }
   installPeers(suite.peers);
+  if (suite.runtimes) runtimes();
   const { runSuite } = await load('run.js');
   return (await runSuite(suite, { json: values.json, only })) ? 0 : 1;
 }

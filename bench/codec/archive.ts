@@ -6,14 +6,19 @@ import { fileURLToPath } from 'node:url';
 const modules = fileURLToPath(new URL('../../../bench/peers/node_modules', import.meta.url));
 const BLOCK_BYTES = 512;
 
+/** A folder of a package. */
+export function peerFolder(path: string): string {
+  return join(modules, path);
+}
+
 /** One file of a package. */
 export function peerFile(path: string): Buffer {
-  return readFileSync(join(modules, path));
+  return readFileSync(peerFolder(path));
 }
 
 /** Every file of a package behind a block with its name, as in a tar; cut to `maxBytes`. */
 export function archive(name: string, maxBytes: number = Infinity): Buffer {
-  const home = join(modules, name);
+  const home = peerFolder(name);
   const paths = readdirSync(home, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(home.length + 1))

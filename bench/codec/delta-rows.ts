@@ -1,148 +1,109 @@
 /**
- * The delta rows of the codec suite: size and time of `diff` with an indexed base, time of `patch` and the
- * memory of encoding, against zstd's prefix deltas in this process and xdelta3 -9.
+ * Rows 6 to 9: size and time of `diff` with an indexed base, and time of `patch`, against zstd's prefix deltas in
+ * this process and xdelta3 -9 as a process over files.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { Baseline, Codec, DigestKind, diff, patch } from '../../lib/compression/index.ts';
+import { diff, patch } from '../../lib/compression/index.ts';
 import { native } from '../../lib/native/load.ts';
-import type { Pair, PairKind } from './pairs.ts';
 import { interleaved } from '../measure.ts';
 import type { Measurement } from '../suite.ts';
-import { xdelta } from './xdelta.ts';
+import { bytesCase, lower, timeCase } from './cases.ts';
+import { LIMITS } from './pair-bench.ts';
+import type { PairBench } from './pair-bench.ts';
+import type { PairKind } from './pairs.ts';
 
-/** Bars of a kind: against zstd's prefix delta (size, time) and against xdelta3 -9 (size, time). */
+/** Bars of a kind: shares of zstd's prefix delta and of xdelta3 -9. */
 interface Bars {
+  /** Row of the table; the small pairs have none. */
+  readonly row: string;
   readonly prefixSize: number;
   readonly prefixTime?: number;
   readonly xdeltaSize: number;
   readonly xdeltaTime?: number;
-  readonly maxSize?: number;
-  /** Time of `patch` against zstd's prefix decode and a digest. */
+  readonly max?: { readonly xdeltaSize: number; readonly xdeltaTime: number };
+  /** Time of `patch` as a share of zstd's prefix decode with a digest of the result. */
   readonly patchTime: number;
 }
 
 const bars: Readonly<Record<PairKind, Bars>> = {
-  archive: { prefixSize: 0.6, prefixTime: 0.25, xdeltaSize: 1.3, patchTime: 1 },
-  source: { prefixSize: 0.75, prefixTime: 0.9, xdeltaSize: 1.3, patchTime: 1.25 },
+  archive: { row: '6', prefixSize: 0.6, prefixTime: 0.25, xdeltaSize: 1.3, patchTime: 1 },
+  source: { row: '7', prefixSize: 0.75, prefixTime: 0.9, xdeltaSize: 1.3, patchTime: 1.25 },
   json: {
+    row: '7',
     prefixSize: 0.75,
     prefixTime: 0.9,
     xdeltaSize: 1.3,
     xdeltaTime: 0.05,
-    maxSize: 1,
+    max: { xdeltaSize: 1, xdeltaTime: 0.3 },
     patchTime: 1.25,
   },
-  executable: { prefixSize: 0.95, xdeltaSize: 0.9, xdeltaTime: 0.05, patchTime: 1.25 },
-  small: { prefixSize: 1.05, xdeltaSize: 1.3, patchTime: 1.5 },
+  executable: { row: '8', prefixSize: 0.95, xdeltaSize: 0.9, xdeltaTime: 0.05, patchTime: 1.25 },
+  small: { row: 'small', prefixSize: 1.05, xdeltaSize: 1.3, patchTime: 1.5 },
 };
 
-const LIMITS = { maxOutputBytes: 256 * 1024 * 1024 };
-
-function lower(name: string, ratio: number, bar: number, detail: string): Measurement {
-  return { name, ratio, better: 'lower', bar, detail };
+/** The row a pair of this kind belongs to. */
+export function rowOf(kind: PairKind): string {
+  return bars[kind].row;
 }
 
-function bytes(name: string, ours: number, theirs: number, bar: number): Measurement {
-  return lower(name, ours / theirs, bar, `${ours} / ${theirs} bytes`);
-}
-
-/** All rows of one pair; `withXdelta` when the command is there. */
-export async function* deltaRows(pair: Pair, withXdelta: boolean): AsyncGenerator<Measurement> {
-  const { name, kind, base, next } = pair;
+/** Rows 6, 7 and 8: making the delta. */
+export async function* diffRows(
+  bench: PairBench,
+  withXdelta: boolean,
+): AsyncGenerator<Measurement> {
+  const { frame, prefixed, baseline } = bench;
+  const { kind, next } = bench.pair;
   const bar = bars[kind];
-  const { codec } = native;
-  const baseline = Baseline.of(base);
-  await baseline.deltaIndexAsync(codec);
-  await baseline.digestAsync(DigestKind.xxh3);
-  const frame = await diff(baseline, next);
-  const back = await patch(baseline, frame, { limits: LIMITS });
-  if (!back.equals(next)) throw new Error(`${name}: the delta does not rebuild the value`);
-
-  const prefixed = codec.zstdCompress(next, { level: 3, prefix: base });
-  yield bytes(
-    `${name}: delta bytes / refPrefix + LDM`,
-    frame.length,
-    prefixed.length,
-    bar.prefixSize,
-  );
-  const timed = await interleaved(
-    () => diff(baseline, next),
-    () => codec.zstdCompressAsync(next, { level: 3, prefix: base }),
-  );
-  const prefixTime = `${timed.aMs.toFixed(1)} / ${timed.bMs.toFixed(1)} ms`;
+  const name = `${bar.row} ${bench.pair.name}`;
+  const { length } = frame;
+  yield bytesCase(`${name}: bytes / refPrefix + LDM`, bar.prefixSize, length, prefixed.length);
   if (bar.prefixTime !== undefined) {
-    yield lower(`${name}: diff time / refPrefix + LDM`, timed.ratio, bar.prefixTime, prefixTime);
+    yield timeCase(`${name}: time / refPrefix + LDM`, bar.prefixTime, await bench.timed());
   }
-  yield* methodRows(pair, baseline, frame.length);
-  yield* patchRows(pair, baseline, frame, prefixed);
   if (!withXdelta) return;
-  const theirs = xdelta(base, next);
-  yield bytes(`${name}: delta bytes / xdelta3 -9`, frame.length, theirs.sizeBytes, bar.xdeltaSize);
+  const theirs = bench.xdelta();
+  yield bytesCase(`${name}: bytes / xdelta3 -9`, bar.xdeltaSize, length, theirs.sizeBytes);
   if (bar.xdeltaTime !== undefined) {
-    const detail = `${timed.aMs.toFixed(1)} / ${theirs.ms.toFixed(0)} ms`;
-    yield lower(`${name}: diff time / xdelta3 -9`, timed.aMs / theirs.ms, bar.xdeltaTime, detail);
+    const { aMs } = await bench.timed();
+    yield againstProcess(`${name}: time / xdelta3 -9`, bar.xdeltaTime, aMs, theirs.ms);
   }
-  if (bar.maxSize !== undefined) {
-    const most = await diff(baseline, next, { effort: 'max' });
-    yield bytes(`${name}: max, bytes / xdelta3 -9`, most.length, theirs.sizeBytes, bar.maxSize);
+  if (bar.max !== undefined) {
+    const most = (): Promise<Buffer> => diff(baseline, next, { effort: 'max' });
+    const bytes = (await most()).length;
+    yield bytesCase(
+      `${name}: max, bytes / xdelta3 -9`,
+      bar.max.xdeltaSize,
+      bytes,
+      theirs.sizeBytes,
+    );
+    const { aMs } = await interleaved(most, most);
+    yield againstProcess(`${name}: max, time / xdelta3 -9`, bar.max.xdeltaTime, aMs, theirs.ms);
   }
 }
 
-/** The rule's choice against each method alone, in the fast class; chunk is slower and does not count. */
-async function* methodRows(
-  { name, next }: Pair,
-  baseline: Baseline,
-  chosen: number,
-): AsyncGenerator<Measurement> {
-  const sizes: number[] = [];
-  for (const codec of [Codec.delta, Codec.prefix]) {
-    sizes.push((await diff(baseline, next, { codec })).length);
-  }
-  yield bytes(`${name}: the rule's choice / best method`, chosen, Math.min(...sizes), 1.05);
+function againstProcess(name: string, bar: number, ours: number, theirs: number): Measurement {
+  return lower(name, ours / theirs, bar, `${ours.toFixed(1)} / ${theirs.toFixed(0)} ms`);
 }
 
-async function* patchRows(
-  { name, kind, base, next }: Pair,
-  baseline: Baseline,
-  frame: Buffer,
-  prefixed: Buffer,
-): AsyncGenerator<Measurement> {
+/** Row 9: rebuilding the value, and checking it, against zstd's decode of its own prefix delta. */
+export async function* patchRows(bench: PairBench): AsyncGenerator<Measurement> {
+  const { baseline, frame, prefixed } = bench;
+  const { kind, base, next } = bench.pair;
+  const name = `9 ${bench.pair.name}: patch`;
   const { codec } = native;
   const how = { sizeBytes: next.length, maxWindowLog: 27, prefix: base };
-  const { ratio, aMs, bMs } = await interleaved(
-    () => patch(baseline, frame, { limits: LIMITS }),
-    async () => codec.xxh3Async(await codec.zstdDecompressAsync(prefixed, how)),
-  );
-  const gigabytes = next.length / aMs / 1e6;
-  const detail = `${aMs.toFixed(2)} / ${bMs.toFixed(2)} ms, ${gigabytes.toFixed(1)} GB/s`;
-  yield lower(
-    `${name}: patch time / refPrefix decode and xxh3`,
-    ratio,
-    bars[kind].patchTime,
-    detail,
-  );
-}
-
-const peakBytes = (): number => {
-  const status = readFileSync('/proc/self/status', 'utf8');
-  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) * 1024;
-};
-
-/** Peak memory of one delta beside base, new value, index and result; Linux counts it. */
-export async function* memoryRows({ name, base, next }: Pair): AsyncGenerator<Measurement> {
-  const { codec } = native;
-  for (const cached of [true, false]) {
-    const ready = cached ? await codec.deltaIndexAsync(base) : undefined;
-    writeFileSync('/proc/self/clear_refs', '5');
-    const before = peakBytes();
-    const index = ready ?? (await codec.deltaIndexAsync(base));
-    const how = { effort: 1, maxLiteralBytes: next.length } as const;
-    const delta = await codec.deltaEncodeAsync(index, base, next, how);
-    const used = Math.max(0, peakBytes() - before - delta!.length);
-    index.release();
-    const against = cached ? next.length : base.length + next.length;
-    const what = cached ? 'cached index / new' : 'cold / base + new';
-    const detail = `${(used / 1e6).toFixed(1)} / ${(against / 1e6).toFixed(1)} MB`;
-    yield lower(`${name}: peak memory, ${what}`, used / against, cached ? 0.5 : 1, detail);
-  }
+  const rebuild = (): Promise<Buffer> => patch(baseline, frame, { limits: LIMITS });
+  const decode = (): Promise<Buffer> => codec.zstdDecompressAsync(prefixed, how);
+  const checked = await interleaved(rebuild, async () => codec.xxh3Async(await decode()));
+  yield timeCase(`${name}, time / refPrefix decode and xxh3`, bars[kind].patchTime, checked);
+  if (kind !== 'archive') return;
+  const bare = await interleaved(rebuild, decode);
+  yield timeCase(`${name}, time / refPrefix decode`, 1, bare);
+  const gigabytes = next.length / bare.aMs / 1e6;
+  yield {
+    name: `${name}, GB/s of output`,
+    ratio: gigabytes,
+    better: 'higher',
+    bar: 1,
+    detail: `${bare.aMs.toFixed(2)} ms`,
+  };
 }
