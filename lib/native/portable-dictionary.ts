@@ -1,13 +1,13 @@
 /**
- * Dictionaries of the portable tier: a copy of the bytes, which `node:zlib` or the decoder in TypeScript
- * digests on every call.
+ * Dictionaries of the portable tier: a copy of the bytes, which `node:zlib` digests on every call, taken apart
+ * once for the decoder in TypeScript.
  */
 import { DwcpError, invalidArg } from '../errors.ts';
 import { checkBytes, checkDictionaryId } from './arguments.ts';
 import type { ZstdDictionary } from './contract.ts';
+import { readDictionary } from './zstd-dictionary.ts';
+import type { DictionaryStart } from './zstd-dictionary.ts';
 
-/** First bytes of a trained dictionary, as a little-endian word. */
-const TRAINED_MAGIC = 0xec30a437;
 /** What is shorter than this zstd silently ignores, bytes. */
 const MIN_BYTES = 8;
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -16,6 +16,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 export class PortableDictionary implements ZstdDictionary {
   readonly id: number;
   #bytes: Buffer | undefined;
+  #start: DictionaryStart | undefined;
 
   constructor(bytes: Uint8Array, id: number) {
     checkBytes('bytes', bytes);
@@ -26,6 +27,7 @@ export class PortableDictionary implements ZstdDictionary {
     }
     this.id = id;
     this.#bytes = Buffer.from(bytes);
+    this.#start = readDictionary(this.#bytes);
   }
 
   get sizeBytes(): number {
@@ -34,26 +36,28 @@ export class PortableDictionary implements ZstdDictionary {
 
   /** Its bytes; must not be changed. */
   get bytes(): Buffer {
-    if (this.#bytes) return this.#bytes;
-    throw new DwcpError('ERR_DWCP_CLOSED', 'The dictionary was released.');
+    return this.#bytes ?? released();
+  }
+
+  /** What frames made with it start with. */
+  get start(): DictionaryStart {
+    return this.#start ?? released();
   }
 
   release(): void {
     this.#bytes = undefined;
+    this.#start = undefined;
   }
 }
 
-/** The bytes of a dictionary, none for none. */
-export function dictionaryBytes(dictionary: ZstdDictionary | undefined): Buffer | undefined {
-  if (dictionary === undefined) return undefined;
-  if (!(dictionary instanceof PortableDictionary)) {
-    invalidArg('dictionary', 'a ZstdDictionary of this tier', dictionary);
-  }
-  return dictionary.bytes;
+function released(): never {
+  throw new DwcpError('ERR_DWCP_CLOSED', 'The dictionary was released.');
 }
 
-/** True for bytes that begin like a dictionary trained by zstd. */
-export function looksTrained(bytes: Uint8Array): boolean {
-  if (bytes.length < 8) return false;
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) === TRAINED_MAGIC;
+/** A dictionary as this tier has it, none for none. */
+export function portableDictionary(
+  dictionary: ZstdDictionary | undefined,
+): PortableDictionary | undefined {
+  if (dictionary === undefined || dictionary instanceof PortableDictionary) return dictionary;
+  return invalidArg('dictionary', 'a ZstdDictionary of this tier', dictionary);
 }

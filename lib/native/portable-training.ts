@@ -5,9 +5,9 @@
  */
 import { deflateRawSync } from 'node:zlib';
 import type { DictionaryTraining, TrainingOptions } from './contract.ts';
-import { looksTrained } from './portable-dictionary.ts';
 import { packSamples } from './training-set.ts';
 import type { TrainingSet } from './training-set.ts';
+import { looksTrained } from './zstd-dictionary.ts';
 
 /** What training looks at; about a second then, bytes. */
 const BUDGET_BYTES = 2 * 1024 * 1024;

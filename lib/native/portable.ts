@@ -25,10 +25,12 @@ import type {
 import { crc32c } from './crc32c.ts';
 import { DeltaDecoder } from './delta-read.ts';
 import { type NodeZstd, type NodeZstdProbe, probeNodeZstd, zstdParameter } from './node-zstd.ts';
-import { PortableDictionary, dictionaryBytes, looksTrained } from './portable-dictionary.ts';
+import { PortableDictionary, portableDictionary } from './portable-dictionary.ts';
 import { trainPortable } from './portable-training.ts';
 import { xxh3, xxh3Async } from './xxh3.ts';
 import { decodeZstd, decodeZstdAsync } from './zstd-decode.ts';
+import { looksTrained } from './zstd-dictionary.ts';
+import type { DictionaryStart } from './zstd-dictionary.ts';
 import { checkZstdFrame } from './zstd-frame.ts';
 
 const lacking = (what: string): DwcpError =>
@@ -119,7 +121,7 @@ class PortableCodec implements CodecBinding {
   zstdDecompress(bytes: Uint8Array, options: ZstdDecompressOptions): Buffer {
     const limits = this.#limits(bytes, options);
     const zstd = this.#decoderFor(limits);
-    if (zstd === undefined) return decodeZstd(bytes, withoutZstd(limits));
+    if (zstd === undefined) return decodeZstd(bytes, limits, startOf(limits));
     const [settings, finish] = nodeDecompression(bytes, limits);
     try {
       return finish(zstd.zstdDecompressSync(bytes, settings));
@@ -131,7 +133,7 @@ class PortableCodec implements CodecBinding {
   async zstdDecompressAsync(bytes: Uint8Array, options: ZstdDecompressOptions): Promise<Buffer> {
     const limits = this.#limits(bytes, options);
     const zstd = this.#decoderFor(limits);
-    if (zstd === undefined) return decodeZstdAsync(bytes, withoutZstd(limits));
+    if (zstd === undefined) return decodeZstdAsync(bytes, limits, startOf(limits));
     const [settings, finish] = nodeDecompression(bytes, limits);
     return promised((done) => zstd.zstdDecompress(bytes, settings, done), finish);
   }
@@ -233,7 +235,7 @@ class PortableCodec implements CodecBinding {
     const settings = { params, pledgedSrcSize: bytes.length };
     if (dictionary === undefined) return [zstd, settings] as const;
     if (!dictionaryEncode) throw lacking('compress with a dictionary');
-    return [zstd, { ...settings, dictionary: dictionaryBytes(dictionary)! }] as const;
+    return [zstd, { ...settings, dictionary: portableDictionary(dictionary)!.bytes }] as const;
   }
 
   #limits(bytes: Uint8Array, options: ZstdDecompressOptions): ZstdDecompressOptions {
@@ -262,10 +264,14 @@ function blockMatcher(content: Uint8Array, base: BlockMatchOptions): BlockMatche
   return new BlockMatcher(known, content);
 }
 
+/** What a frame made with a dictionary starts with. */
+const startOf = ({ dictionary }: ZstdDecompressOptions): DictionaryStart | undefined =>
+  portableDictionary(dictionary)?.start;
+
 /** Settings of `node:zlib` for a frame that keeps the limits, and the check of what it gives. */
 function nodeDecompression(bytes: Uint8Array, limits: ZstdDecompressOptions) {
   const { sizeBytes, maxWindowLog } = limits;
-  const dictionary = dictionaryBytes(limits.dictionary) ?? limits.prefix;
+  const dictionary = portableDictionary(limits.dictionary)?.bytes ?? limits.prefix;
   checkZstdFrame(bytes, limits);
   const settings = {
     params: { [zstdParameter.windowLogMax]: maxWindowLog },
@@ -280,14 +286,6 @@ function nodeDecompression(bytes: Uint8Array, limits: ZstdDecompressOptions) {
     );
   };
   return [settings, finish] as const;
-}
-
-/** A dictionary of raw content is a prefix to the decoder in TypeScript. */
-function withoutZstd({ dictionary, ...limits }: ZstdDecompressOptions): ZstdDecompressOptions {
-  const bytes = dictionaryBytes(dictionary);
-  if (bytes === undefined) return limits;
-  if (looksTrained(bytes)) throw lacking('read what was made with a trained dictionary');
-  return { ...limits, prefix: bytes };
 }
 
 /** The portable binding. */

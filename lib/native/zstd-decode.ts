@@ -1,12 +1,14 @@
 /**
  * A zstd decoder in TypeScript (RFC 8878), for tiers whose Node has no zstd or cannot take the prefix: what
  * another tier stored stays readable. The frame has passed `checkZstdFrame`; the output is allocated once,
- * to the size asked for, and nothing is written beyond it. A prefix is history right before the content.
+ * to the size asked for, and nothing is written beyond it. A prefix, or the content of a dictionary, is history
+ * right before the content.
  * The frame's own checksum is not looked at: dwcp's frames carry a checksum of the content.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DwcpError } from '../errors.ts';
 import type { ZstdDecompressOptions } from './contract.ts';
+import type { DictionaryStart } from './zstd-dictionary.ts';
 import { checkZstdFrame, corruptZstd } from './zstd-frame.ts';
 import { BLOCK_MAX_BYTES, readLiterals } from './zstd-literals.ts';
 import type { HuffmanTable } from './zstd-literals.ts';
@@ -25,17 +27,19 @@ class FrameDecoder {
   readonly #bytes: Buffer;
   readonly #out: Buffer;
   readonly #prefix: Uint8Array;
-  readonly #sequences = new SequenceReader();
+  readonly #sequences: SequenceReader;
   #tree: HuffmanTable | undefined;
   #at: number;
   #written = 0;
 
-  constructor(bytes: Uint8Array, options: ZstdDecompressOptions) {
+  constructor(bytes: Uint8Array, options: ZstdDecompressOptions, start?: DictionaryStart) {
     this.#at = checkZstdFrame(bytes, options);
     this.#bytes = Buffer.alloc(bytes.length + PADDING_BYTES);
     this.#bytes.set(bytes);
     this.#out = Buffer.alloc(options.sizeBytes);
-    this.#prefix = options.prefix ?? noPrefix;
+    this.#prefix = start?.content ?? options.prefix ?? noPrefix;
+    this.#tree = start?.tree;
+    this.#sequences = new SequenceReader(start?.sequences);
   }
 
   step(): boolean {
@@ -127,8 +131,12 @@ class FrameDecoder {
  * The content of one zstd frame, decoded now.
  * @throws ERR_DWCP_CODEC, ERR_DWCP_OUTPUT_LIMIT, ERR_DWCP_WINDOW_LIMIT
  */
-export function decodeZstd(bytes: Uint8Array, options: ZstdDecompressOptions): Buffer {
-  const decoder = new FrameDecoder(bytes, options);
+export function decodeZstd(
+  bytes: Uint8Array,
+  options: ZstdDecompressOptions,
+  start?: DictionaryStart,
+): Buffer {
+  const decoder = new FrameDecoder(bytes, options, start);
   while (!decoder.step());
   return decoder.finish();
 }
@@ -137,8 +145,9 @@ export function decodeZstd(bytes: Uint8Array, options: ZstdDecompressOptions): B
 export async function decodeZstdAsync(
   bytes: Uint8Array,
   options: ZstdDecompressOptions,
+  start?: DictionaryStart,
 ): Promise<Buffer> {
-  const decoder = new FrameDecoder(bytes, options);
+  const decoder = new FrameDecoder(bytes, options, start);
   while (!decoder.step()) await nextTurn();
   return decoder.finish();
 }

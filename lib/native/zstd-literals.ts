@@ -134,7 +134,8 @@ function readStream(
   if (reader.left !== 0) throw corruptZstd('literals do not end where they should');
 }
 
-function readTree(
+/** Reads the description of a tree at `bytes[start, end)`. @throws ERR_DWCP_CODEC */
+export function readTree(
   bytes: Uint8Array,
   start: number,
   end: number,

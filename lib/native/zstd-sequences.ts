@@ -39,6 +39,13 @@ const offsetField: Field = {
   maxSymbol: 30,
 };
 
+/** What the tables of a dictionary may say. */
+export const dictionaryFields: Readonly<Record<'literals' | 'matches' | 'offsets', FseBounds>> = {
+  literals: literalField,
+  matches: matchField,
+  offsets: { maxAccuracyLog: offsetField.maxAccuracyLog, maxSymbol: 31 },
+};
+
 const MIN_MATCH_BYTES = 3;
 
 /** Running sums: each code starts where the one before it ends. */
@@ -60,12 +67,27 @@ const matchBaseOf = basesFrom(MIN_MATCH_BYTES, matchBits);
 /** Takes one sequence: copies `literals` bytes, then `match` bytes from `offset` before. */
 export type Execute = (literals: number, offset: number, match: number) => void;
 
+/** Tables and recent offsets that a dictionary gives the first block. */
+export interface SequenceStart {
+  readonly literals: FseTable;
+  readonly offsets: FseTable;
+  readonly matches: FseTable;
+  readonly recent: readonly [number, number, number];
+}
+
 /** What one block's sequences leave for the next: tables and the three latest offsets. */
 export class SequenceReader {
   #literalTable: FseTable | undefined;
   #offsetTable: FseTable | undefined;
   #matchTable: FseTable | undefined;
-  #recent: [number, number, number] = [1, 4, 8];
+  #recent: readonly [number, number, number];
+
+  constructor(start: SequenceStart | undefined) {
+    this.#literalTable = start?.literals;
+    this.#offsetTable = start?.offsets;
+    this.#matchTable = start?.matches;
+    this.#recent = start?.recent ?? [1, 4, 8];
+  }
 
   /** Reads the section at `bytes[start, end)`, sequence by sequence. @throws ERR_DWCP_CODEC */
   read(bytes: Uint8Array, start: number, end: number, execute: Execute): void {
