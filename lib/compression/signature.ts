@@ -95,7 +95,7 @@ export async function diffFromSignature(
 }
 
 /** As {@link diffFromSignature}, with what is in the frame. */
-async function encodeFromSignature(
+export async function encodeFromSignature(
   signatureBytes: Uint8Array,
   next: Uint8Array,
   options: SignatureDiffOptions = {},

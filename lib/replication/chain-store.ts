@@ -16,7 +16,7 @@ import { corruptKey, dotName, placeOf, sameDot } from './key-record.ts';
 import type { Chain, ChainLink, KeyRecord, Place } from './key-record.ts';
 import { layout } from './layout.ts';
 import { RecentMap } from './recent-map.ts';
-import type { ValueCache } from './value-cache.ts';
+import type { ValueCache } from '../compression/value-cache.ts';
 
 /** Share of the chain bounds at which the background rebase starts. */
 const REBASE_SHARE = 0.75;

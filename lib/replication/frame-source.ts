@@ -10,7 +10,7 @@ import { depthOf, dotName, placeOf, sameDot } from './key-record.ts';
 import type { Chain, KeyRecord } from './key-record.ts';
 import type { NamespaceStore } from './namespace-store.ts';
 import { RecentMap } from './recent-map.ts';
-import { ValueCache } from './value-cache.ts';
+import { ValueCache } from '../compression/value-cache.ts';
 
 /** A smaller value is sent whole, bytes. */
 const DELTA_FROM_BYTES = 512;

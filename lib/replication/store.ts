@@ -21,7 +21,7 @@ import { FORMAT_VERSION, layout } from './layout.ts';
 import { NamespaceStore } from './namespace-store.ts';
 import type { NamespaceConfig } from './namespace-store.ts';
 import { Rebaser } from './rebaser.ts';
-import { ValueCache } from './value-cache.ts';
+import { ValueCache } from '../compression/value-cache.ts';
 
 const SWEEP_PAGE = 256;
 const CODECS = ['bytes', 'json'] as const;

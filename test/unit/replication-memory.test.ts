@@ -2,7 +2,7 @@
 import test from 'ava';
 import { Fifo } from '../../lib/replication/fifo.ts';
 import { RecentMap } from '../../lib/replication/recent-map.ts';
-import { ValueCache } from '../../lib/replication/value-cache.ts';
+import { ValueCache } from '../../lib/compression/value-cache.ts';
 
 test('a queue gives items in order through every compaction', (t) => {
   const queue = new Fifo<number>();

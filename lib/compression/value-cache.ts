@@ -20,13 +20,16 @@ interface Entry<B> extends Link {
 export class ValueCache<B> {
   readonly #entries = new Map<string, Entry<B>>();
   readonly #maxBytes: number;
+  readonly #evicted: (value: B) => void;
   /** Before it the newest entry, after it the oldest. */
   readonly #ring: Link = newRing();
   #sizeBytes = 0;
   #evictions = 0;
 
-  constructor(maxBytes: number) {
+  /** @param evicted told of each value that had to go to stay within `maxBytes`. */
+  constructor(maxBytes: number, evicted: (value: B) => void = () => {}) {
     this.#maxBytes = maxBytes;
+    this.#evicted = evicted;
   }
 
   /** What it holds. */
@@ -80,6 +83,15 @@ export class ValueCache<B> {
     this.#sizeBytes -= entry.sizeBytes;
   }
 
+  /** Names of all entries. */
+  names(): IterableIterator<string> {
+    return this.#entries.keys();
+  }
+
+  clear(): void {
+    for (const name of this.#entries.keys()) this.delete(name);
+  }
+
   /** Runs `task` while the entry cannot be evicted. */
   async hold<T>(name: string, task: () => Promise<T>): Promise<T> {
     const entry = this.#entries.get(name);
@@ -108,6 +120,7 @@ export class ValueCache<B> {
       if (entry.users > 0) continue;
       this.delete(entry.name);
       this.#evictions++;
+      this.#evicted(entry.value);
     }
   }
 }
