@@ -23,6 +23,7 @@ export interface GossipOptions {
 export class Gossip {
   readonly #options: GossipOptions;
   readonly #streams = new Map<Link, Stream>();
+  readonly #inbound = new Set<Stream>();
   readonly #sending = new Set<Promise<void>>();
   #rejected = 0;
   #closed = false;
@@ -60,10 +61,11 @@ export class Gossip {
     await Promise.allSettled(this.#sending);
   }
 
-  /** Ends the streams. */
+  /** Ends its own streams and gives up those of peers, who would keep them open and the links with them. */
   close(): void {
     this.#closed = true;
     for (const stream of this.#streams.values()) stream.end();
+    for (const stream of this.#inbound) stream.reset('ERR_DWCP_CLOSED');
     this.#streams.clear();
   }
 
@@ -83,8 +85,9 @@ export class Gossip {
 
   #receive(link: Link, stream: Stream): void {
     if (this.#closed) return stream.reset('ERR_DWCP_CLOSED');
+    this.#inbound.add(stream);
     stream.onEnd(() => stream.end());
-    stream.onClose(() => {});
+    stream.onClose(() => this.#inbound.delete(stream));
     stream.onMessage((message) => {
       try {
         const members = decodeMembers(message);

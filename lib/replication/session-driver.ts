@@ -43,6 +43,7 @@ export class SessionDriver {
   readonly #scans = new Map<number, { keys: AsyncGenerator<{ key: string }>; busy: boolean }>();
   #session: Session;
   #outbox: Outbox | undefined;
+  readonly #inbound = new Set<Stream>();
   #restart: Timer | undefined;
   #begun = false;
   #closed = false;
@@ -63,6 +64,8 @@ export class SessionDriver {
 
   /** An inbound stream of the peer's session. */
   accept(stream: Stream): void {
+    this.#inbound.add(stream);
+    stream.onClose(() => this.#inbound.delete(stream));
     stream.onMessage(async (message) => {
       try {
         await this.#receive(message);
@@ -95,6 +98,8 @@ export class SessionDriver {
     this.#closed = true;
     this.#restart?.cancel();
     this.#outbox?.close();
+    // The peer keeps its own open, and the link with it.
+    for (const stream of this.#inbound) stream.reset('ERR_DWCP_CLOSED');
     for (const { keys } of this.#scans.values()) void keys.return(undefined);
     this.#scans.clear();
   }
@@ -135,9 +140,13 @@ export class SessionDriver {
   }
 
   #broken(error: DwcpError | undefined): void {
-    if (this.#closed || isDwcpError(error, 'ERR_DWCP_LINK_DOWN')) return;
+    if (this.#closed || error?.code === 'ERR_DWCP_LINK_DOWN') return;
     const { nodeId } = this.link.peer;
-    this.#parts.logger.warn({ nodeId, error }, 'replication with this peer stopped');
+    const leaves = isDwcpError(error?.cause, 'ERR_DWCP_CLOSED');
+    this.#parts.logger[leaves ? 'debug' : 'warn'](
+      { nodeId, error },
+      'replication with this peer stopped',
+    );
     this.#restart = this.#parts.clock.setTimer(() => {
       if (this.#closed) return;
       this.#forget();

@@ -54,6 +54,10 @@ export class Directory {
 
   /** Takes a peer's announcement; false when the peer already has another announcement stream. */
   announced(link: Link, stream: Stream, services: readonly string[]): boolean {
+    if (this.#closed) {
+      stream.reset('ERR_DWCP_CLOSED');
+      return true;
+    }
     const known = this.#inbound.get(link);
     if (known && known !== stream) return false;
     this.#inbound.set(link, stream);
@@ -84,6 +88,8 @@ export class Directory {
     this.#links.off('up', this.#up);
     this.#links.off('down', this.#down);
     for (const stream of this.#outbound.values()) stream.end();
+    // Peers keep theirs open, and the links with them.
+    for (const stream of this.#inbound.values()) stream.reset('ERR_DWCP_CLOSED');
     this.#outbound.clear();
   }
 

@@ -36,7 +36,10 @@ export function serveStream(link: Link, stream: Stream, options: InboundOptions)
     options.onMalformed(error);
     stream.reset(error.code, error.message);
   };
-  stream.onEnd(() => {});
+  // A request ends here and is answered later; an announcer that ends says goodbye.
+  stream.onEnd(() => {
+    if (kind === 'announce') stream.end();
+  });
   stream.onClose((error) => {
     if (kind === 'announce') options.directory.silenced(link, stream);
     abort?.(new DwcpError('ERR_DWCP_ABORTED', 'The caller gave up or is gone.', { cause: error }));

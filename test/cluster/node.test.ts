@@ -79,6 +79,16 @@ test('plaintext off loopback is refused unless asked for by name', async (t) => 
   t.is(other.status().peers[0]?.address, undefined, 'nobody is told to dial 0.0.0.0');
 });
 
+test('a linked node closes as soon as its calls are done: no stream of a peer holds it up', async (t) => {
+  const first = await start(t, { nodeId: 'a', region: 'eu' });
+  const second = await start(t, { nodeId: 'b', region: 'us', seeds: [first.address!] });
+  await Promise.all([first.linked(1), second.linked(1)]);
+  const beganMs = performance.now();
+  await second.close();
+  const tookMs = performance.now() - beganMs;
+  t.true(tookMs < 500, `closing took ${Math.round(tookMs)} ms`);
+});
+
 test('close is idempotent, ends waits, and later calls say closed', async (t) => {
   const node = await createNode({ region: 'eu' });
   const waiting = node.linked(1);
