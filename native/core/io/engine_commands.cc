@@ -1,0 +1,135 @@
+// What JavaScript wants: the half of the engine that carries out commands. A command for a
+// connection that is gone is let go; one that names memory it may not is, too.
+#include <cstring>
+
+#include "core/io/engine.h"
+
+namespace dwcp::io {
+namespace {
+
+/// A forwarded payload up to this size is copied behind its header: cheaper than a piece of its
+/// own.
+constexpr uint32_t kCopyBytes = 1024;
+
+FrameHeader header_of(const Command& command) {
+  return {command.length, static_cast<uint8_t>(command.what >> 8),
+          static_cast<uint8_t>(command.flags), static_cast<uint16_t>(command.what >> 16),
+          command.stream};
+}
+
+}  // namespace
+
+void Engine::execute(std::span<const Command> commands) {
+  kept_.resize(pool_.slabs(), 0);
+  for (const Command& command : commands) run(command);
+  flush();
+}
+
+void Engine::run(const Command& command) {
+  const auto type = static_cast<CommandType>(command.what & 0xff);
+  if (type == CommandType::kRelease) {
+    if (command.slab >= kept_.size() || kept_[command.slab] == 0) return;
+    --kept_[command.slab];
+    pool_.release(command.slab);
+    return;
+  }
+  if (Connection* connection = find(command.slot, command.generation)) {
+    run_on(*connection, command);
+  }
+}
+
+void Engine::run_on(Connection& connection, const Command& command) {
+  switch (static_cast<CommandType>(command.what & 0xff)) {
+    case CommandType::kFrame:
+      return send_frame(connection, command);
+    case CommandType::kBytes:
+      return send_bytes(connection, command);
+    case CommandType::kForward:
+      return forward(connection, command);
+    case CommandType::kPause:
+      connection.paused = true;
+      return backend_->receive(connection);
+    case CommandType::kResume:
+      if (connection.broken || connection.phase != Phase::kOpen) return;
+      connection.paused = false;
+      backend_->receive(connection);
+      if (!connection.input.empty() || connection.ended) list(connection);
+      return;
+    case CommandType::kFinish:
+      if (connection.phase == Phase::kConnecting) return end(connection, 0);
+      return finish(connection);
+    case CommandType::kDestroy:
+      return end(connection, 0);
+    case CommandType::kWantWritable:
+      connection.want_writable = true;
+      connection.writable_below = command.length;
+      return on_sent(connection, 0, 0);
+    case CommandType::kRelease:
+      return;
+  }
+}
+
+/// The memory a command names, or null when it is not within one slab that is in use.
+uint8_t* Engine::locate(const Command& command, size_t size) {
+  if (!pool_.in_use(command.slab)) return nullptr;
+  const size_t start = command.address - static_cast<size_t>(command.slab) * kSlabSize;
+  if (start > kSlabSize || size > kSlabSize - start) return nullptr;
+  return pool_.data(command.slab) + start;
+}
+
+void Engine::send_frame(Connection& connection, const Command& command) {
+  const size_t size = kHeaderSize + command.length;
+  uint8_t* data = command.length <= kMaxPayload ? locate(command, size) : nullptr;
+  if (data == nullptr) return end(connection, EINVAL);
+  write_header(header_of(command), {data + kHeaderSize, command.length}, data);
+  pool_.retain(command.slab);
+  queue(connection, {command.slab, data, size});
+}
+
+void Engine::send_bytes(Connection& connection, const Command& command) {
+  uint8_t* data = locate(command, command.length);
+  if (data == nullptr) return end(connection, EINVAL);
+  pool_.retain(command.slab);
+  queue(connection, {command.slab, data, command.length});
+}
+
+void Engine::forward(Connection& connection, const Command& command) {
+  uint8_t* payload = nullptr;
+  if (command.length > 0) {
+    payload = command.length <= kMaxPayload ? locate(command, command.length) : nullptr;
+    if (payload == nullptr) return end(connection, EINVAL);
+  }
+  const bool copied = command.length <= kCopyBytes;
+  Piece head;
+  head.size = kHeaderSize + (copied ? command.length : 0);
+  head.data = outgoing_.allocate(head.size, head.slab);
+  if (head.data == nullptr) return end(connection, ENOBUFS);
+  write_header(header_of(command), {payload, command.length}, head.data);
+  if (copied && payload != nullptr) std::memcpy(head.data + kHeaderSize, payload, command.length);
+  queue(connection, head);
+  if (copied) return;
+  pool_.retain(command.slab);
+  queue(connection, {command.slab, payload, command.length});
+}
+
+void Engine::queue(Connection& connection, const Piece& piece) {
+  if (connection.phase != Phase::kOpen) {
+    pool_.release(piece.slab);
+    return;
+  }
+  connection.output.push(pool_, piece);
+  touch(connection);
+}
+
+void Engine::flush() {
+  for (Connection* connection : touched_) {
+    connection->touched = false;
+    if (connection->live() && !connection->output.empty()) backend_->send(*connection);
+  }
+  touched_.clear();
+  revive_starved();
+  backend_->submit();
+  publish();
+}
+
+}  // namespace dwcp::io

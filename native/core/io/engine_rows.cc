@@ -1,0 +1,205 @@
+// What happened, as rows: the half of the engine that JavaScript reads. See engine.h.
+#include <algorithm>
+
+#include "core/io/engine.h"
+
+namespace dwcp::io {
+
+/// Fills the span given to `collect`, and remembers which slabs its rows hold.
+class Engine::RowWriter {
+ public:
+  RowWriter(std::span<Row> rows, std::vector<SlabId>& lent) : rows_(rows), lent_(lent) {
+    lent_.clear();
+  }
+
+  bool full() const { return lent_.size() == rows_.size(); }
+  size_t count() const { return lent_.size(); }
+
+  Row& add(const Connection& connection, RowType type, SlabId slab = kNoSlab) {
+    Row& row = rows_[lent_.size()];
+    row = {connection.slot,
+           connection.generation,
+           pack_what(static_cast<uint8_t>(type)),
+           0,
+           0,
+           0,
+           0,
+           slab};
+    lent_.push_back(slab);
+    return row;
+  }
+
+ private:
+  std::span<Row> rows_;
+  std::vector<SlabId>& lent_;
+};
+
+size_t Engine::collect(std::span<Row> rows) {
+  ++collects_;
+  counters_.wakes += 1;
+  backend_->poll();
+  RowWriter writer(rows, lent_);
+  turn_.swap(news_);
+  size_t told = 0;
+  for (; told < turn_.size() && !writer.full(); ++told) {
+    Connection& connection = *turn_[told];
+    connection.listed = false;
+    if (!tell(connection, writer)) list(connection);
+  }
+  // Those that had no turn go before those listed meanwhile.
+  news_.insert(news_.begin(), turn_.begin() + static_cast<ptrdiff_t>(told), turn_.end());
+  turn_.clear();
+  counters_.rows += static_cast<double>(writer.count());
+  publish();
+  return writer.count();
+}
+
+void Engine::settle(std::span<const Row> rows, std::span<const Command> commands) {
+  kept_.resize(pool_.slabs(), 0);
+  for (size_t i = 0; i < std::min(lent_.size(), rows.size()); ++i) {
+    if (rows[i].slab != kNoSlab || lent_[i] == kNoSlab) continue;
+    ++kept_[lent_[i]];
+    lent_[i] = kNoSlab;
+  }
+  // Before the rows give up their memory: one that is forwarded must not lose it.
+  for (const Command& command : commands) run(command);
+  for (const SlabId slab : lent_) {
+    if (slab != kNoSlab) pool_.release(slab);
+  }
+  lent_.clear();
+  flush();
+}
+
+/// Everything there is to tell of one connection, in order. False when rows ran out.
+bool Engine::tell(Connection& connection, RowWriter& rows) {
+  if (connection.opened_news) {
+    if (rows.full()) return false;
+    connection.opened_news = false;
+    rows.add(connection, RowType::kOpened).length = connection.listener;
+  }
+  if (connection.phase == Phase::kEnding) return tell_closed(connection, rows);
+  if (connection.phase == Phase::kFinishing) drop_input(connection);
+  const bool readable = !connection.paused && !connection.lacks(SlabUse::kAssembly);
+  if (readable && !tell_input(connection, rows)) return false;
+  if (connection.writable_news) {
+    if (rows.full()) return false;
+    connection.writable_news = false;
+    rows.add(connection, RowType::kWritable);
+  }
+  if (connection.ended && !tell_end(connection, rows)) return false;
+  advance(connection);
+  return true;
+}
+
+bool Engine::tell_input(Connection& connection, RowWriter& rows) {
+  auto& input = connection.input;
+  while (connection.input_first < input.size()) {
+    Piece& piece = input[connection.input_first];
+    if (rows.full()) return false;
+    if (connection.broken) {
+      piece.size = 0;
+    } else if (!connection.framed) {
+      Row& row = rows.add(connection, RowType::kChunk, piece.slab);
+      row.address = pool_.address(piece.slab, piece.data);
+      row.length = static_cast<uint32_t>(piece.size);
+      ++connection.input_first;  // its share of the slab goes with the row
+      continue;
+    } else if (!tell_frames(connection, piece, rows)) {
+      return false;
+    }
+    if (piece.size > 0) return true;  // paused, or out of memory, in the middle of it
+    pool_.release(piece.slab);
+    ++connection.input_first;
+  }
+  input.clear();
+  connection.input_first = 0;
+  return true;
+}
+
+/// The frames of one piece. False when rows ran out.
+bool Engine::tell_frames(Connection& connection, Piece& piece, RowWriter& rows) {
+  Unit unit;
+  bool begins = connection.reader.at_boundary();
+  while (!rows.full()) {
+    switch (connection.reader.next(piece, pool_, assembly_, unit)) {
+      case ReadStep::kHungry:
+        if (begins) connection.frame_since = watches_;
+        return true;
+      case ReadStep::kNoMemory:
+        starve(connection, SlabUse::kAssembly);
+        backend_->receive(connection);
+        return true;
+      case ReadStep::kBroken:
+        tell_broken(connection, connection.reader.error(), rows);
+        piece.size = 0;
+        return true;
+      case ReadStep::kUnit:
+        begins = true;
+        break;
+    }
+    if (unit.is_preface) {
+      Row& row = rows.add(connection, RowType::kPreface);
+      row.stream = unit.preface[0];
+      row.length = unit.preface[1];
+      // Nothing further until somebody listens.
+      connection.paused = true;
+      backend_->receive(connection);
+      return true;
+    }
+    const FrameHeader& header = unit.header;
+    Row& row = rows.add(connection, RowType::kFrame, unit.payload.slab);
+    row.what = pack_what(static_cast<uint8_t>(RowType::kFrame), header.kind, header.channel);
+    row.flags = header.flags;
+    row.stream = header.stream;
+    row.length = header.length;
+    if (header.length > 0) row.address = pool_.address(unit.payload.slab, unit.payload.data);
+  }
+  return piece.size == 0;
+}
+
+void Engine::tell_broken(Connection& connection, ErrorCode code, RowWriter& rows) {
+  const FrameHeader& header = connection.reader.broken_header();
+  connection.broken = true;
+  connection.paused = true;
+  backend_->receive(connection);
+  Row& row = rows.add(connection, RowType::kBroken);
+  row.what = pack_what(static_cast<uint8_t>(RowType::kBroken), header.kind, header.channel);
+  row.flags = header.flags;
+  row.stream = static_cast<uint32_t>(code);
+  row.length = header.length;
+}
+
+/// The peer's FIN or a failure, after everything that came before it.
+bool Engine::tell_end(Connection& connection, RowWriter& rows) {
+  if (connection.error != 0) {
+    end(connection, connection.error);
+    return true;
+  }
+  if (!connection.input.empty() && connection.phase == Phase::kOpen) return true;  // paused
+  if (!connection.ended_news) return true;
+  if (rows.full()) return false;
+  connection.ended_news = false;
+  if (connection.phase != Phase::kOpen) return true;
+  if (connection.framed && !connection.broken && !connection.reader.at_boundary()) {
+    connection.broken = true;
+    rows.add(connection, RowType::kBroken).stream = static_cast<uint32_t>(ErrorCode::FRAME_CORRUPT);
+    connection.ended_news = true;
+    return false;
+  }
+  rows.add(connection, RowType::kEnded);
+  finish(connection);
+  return true;
+}
+
+bool Engine::tell_closed(Connection& connection, RowWriter& rows) {
+  if (!connection.closed_news) return true;  // the kernel has not let go yet
+  if (rows.full()) return false;
+  rows.add(connection, RowType::kClosed).flags = static_cast<uint32_t>(connection.error);
+  connection.closed_news = false;
+  connection.phase = Phase::kFree;
+  free_slots_.push_back(connection.slot);
+  --open_count_;
+  return true;
+}
+
+}  // namespace dwcp::io

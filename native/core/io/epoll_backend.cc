@@ -1,0 +1,182 @@
+// See epoll_backend.h.
+#include "core/io/epoll_backend.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace dwcp::io {
+namespace {
+
+constexpr int kEvents = 256;
+constexpr int kAcceptsPerPoll = 256;
+/// A read into less room than this is not worth its system call.
+constexpr size_t kLeastRoom = 16 * 1024;
+/// Marks a listener among the pointers epoll keeps for us.
+constexpr uint64_t kListenerBit = 1;
+
+}  // namespace
+
+EpollBackend::~EpollBackend() {
+  if (epoll_ >= 0) close(epoll_);
+}
+
+int EpollBackend::start() {
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  return epoll_ < 0 ? -errno : 0;
+}
+
+void EpollBackend::listen(Listener& listener) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = reinterpret_cast<uintptr_t>(&listener) | kListenerBit;
+  epoll_ctl(epoll_, EPOLL_CTL_ADD, listener.fd, &event);
+}
+
+void EpollBackend::unlisten(Listener& listener) {
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, listener.fd, nullptr);
+}
+
+void EpollBackend::connect(Connection& connection, const sockaddr_storage& address) {
+  const socklen_t size = address.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  const int result = ::connect(connection.fd, reinterpret_cast<const sockaddr*>(&address), size);
+  if (result < 0 && errno != EINPROGRESS) return sink_.on_connect(connection, errno);
+  // Also when it is connected at once: the answer comes from `poll`, as ever.
+  watch(connection, EPOLLOUT);
+}
+
+void EpollBackend::receive(Connection& connection) { update(connection); }
+
+void EpollBackend::send(Connection& connection) {
+  if (connection.sending) return;  // waits for room in the socket
+  iovec pieces[SendOperation::kPieces];
+  while (!connection.output.empty()) {
+    msghdr message{};
+    message.msg_iov = pieces;
+    message.msg_iovlen = connection.output.gather(pieces, SendOperation::kPieces);
+    const ssize_t sent = sendmsg(connection.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) {
+      if (errno != EAGAIN) return sink_.on_sent(connection, 0, errno);
+      connection.sending = true;
+      return update(connection);
+    }
+    sink_.on_sent(connection, static_cast<size_t>(sent), 0);
+  }
+}
+
+void EpollBackend::cancel(Connection& connection) {
+  if (connection.interest != 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, connection.fd, nullptr);
+  connection.interest = 0;
+  connection.sending = false;
+  sink_.on_idle(connection);
+}
+
+void EpollBackend::poll() {
+  epoll_event events[kEvents];
+  const int count = epoll_wait(epoll_, events, kEvents, 0);
+  for (int i = 0; i < count; ++i) {
+    const uint64_t data = events[i].data.u64;
+    if ((data & kListenerBit) != 0) {
+      accept_all(*reinterpret_cast<Listener*>(data & ~kListenerBit));
+      continue;
+    }
+    auto& connection = *reinterpret_cast<Connection*>(data);
+    if (connection.phase == Phase::kConnecting) {
+      finish_connect(connection);
+      continue;
+    }
+    if ((events[i].events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0 && connection.sending) {
+      connection.sending = false;
+      send(connection);
+    }
+    if ((events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {
+      if (connection.wants_input()) {
+        read_once(connection);
+      } else if ((events[i].events & (EPOLLERR | EPOLLHUP)) != 0) {
+        // Nobody reads, and these two cannot be switched off; the reset must be told all the same.
+        int error = 0;
+        socklen_t size = sizeof error;
+        getsockopt(connection.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+        sink_.on_end(connection, error == 0 ? ECONNRESET : error);
+      }
+    }
+    update(connection);
+  }
+}
+
+bool EpollBackend::pending() {
+  pollfd self{epoll_, POLLIN, 0};
+  return ::poll(&self, 1, 0) > 0;
+}
+
+void EpollBackend::shut_down() {
+  if (slab_ != kNoSlab) pool_.release(slab_);
+  slab_ = kNoSlab;
+}
+
+void EpollBackend::accept_all(Listener& listener) {
+  for (int i = 0; i < kAcceptsPerPoll; ++i) {
+    const int fd = accept4(listener.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
+    if (fd < 0 && errno == EAGAIN) return;
+    sink_.on_accept(listener, fd < 0 ? -errno : fd);
+    if (fd < 0) return;
+  }
+}
+
+void EpollBackend::finish_connect(Connection& connection) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(connection.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  watch(connection, 0);
+  sink_.on_connect(connection, error);
+}
+
+void EpollBackend::read_once(Connection& connection) {
+  if (!open_slab()) return sink_.on_starved(connection);
+  uint8_t* data = pool_.data(slab_) + filled_;
+  const ssize_t size = recv(connection.fd, data, kSlabSize - filled_, MSG_DONTWAIT);
+  if (size > 0) {
+    pool_.retain(slab_);
+    filled_ += static_cast<size_t>(size);
+    return sink_.on_receive(connection, {slab_, data, static_cast<size_t>(size)});
+  }
+  if (size == 0) return sink_.on_end(connection, 0);
+  if (errno != EAGAIN && errno != EINTR) sink_.on_end(connection, errno);
+}
+
+bool EpollBackend::open_slab() {
+  // All that was read into it is dealt with: begin again where the cache is warm.
+  if (slab_ != kNoSlab && pool_.sole_user(slab_)) filled_ = 0;
+  if (slab_ != kNoSlab && kSlabSize - filled_ >= kLeastRoom) return true;
+  const SlabId next = pool_.acquire(SlabUse::kReceive);
+  if (next == kNoSlab) return false;
+  if (slab_ != kNoSlab) pool_.release(slab_);
+  slab_ = next;
+  filled_ = 0;
+  return true;
+}
+
+void EpollBackend::update(Connection& connection) {
+  if (connection.phase == Phase::kConnecting || connection.phase == Phase::kEnding) return;
+  watch(connection, (connection.wants_input() ? EPOLLIN : 0U) |
+                        (connection.sending ? static_cast<uint32_t>(EPOLLOUT) : 0U));
+}
+
+void EpollBackend::watch(Connection& connection, uint32_t interest) {
+  // With no interest it is taken out: errors are reported to members whatever they asked for.
+  if (interest == connection.interest) return;
+  epoll_event event{};
+  event.events = interest;
+  event.data.u64 = reinterpret_cast<uintptr_t>(&connection);
+  const int operation = interest == 0              ? EPOLL_CTL_DEL
+                        : connection.interest == 0 ? EPOLL_CTL_ADD
+                                                   : EPOLL_CTL_MOD;
+  epoll_ctl(epoll_, operation, connection.fd, &event);
+  connection.interest = interest;
+}
+
+}  // namespace dwcp::io

@@ -1,0 +1,65 @@
+// Incremental reader of one direction of a link: pieces of bytes become frames. A frame that lies
+// in one piece is a view of it; one that spans pieces is put together in an arena, copied once.
+// Every field is checked before memory is taken for it. The same rules as
+// lib/transport/frame-parser.ts.
+#pragma once
+
+#include <array>
+
+#include "core/io/frame.h"
+#include "core/io/slab_pool.h"
+
+namespace dwcp::io {
+
+/// Bytes received into a slab; the holder is a user of the slab.
+struct Piece {
+  SlabId slab = kNoSlab;
+  uint8_t* data = nullptr;
+  size_t size = 0;
+};
+
+/// A whole frame; the holder is a user of the slab. Of a preface only `preface` is set.
+struct Unit {
+  bool is_preface = false;
+  FrameHeader header;
+  Piece payload;
+  std::array<uint32_t, 2> preface{};
+};
+
+enum class ReadStep : uint8_t {
+  kUnit,      // a unit is there
+  kHungry,    // the piece is used up
+  kNoMemory,  // the budget is reached; call again later with the same piece
+  kBroken     // `error()` says why; nothing more will come
+};
+
+class FrameReader {
+ public:
+  /// Takes bytes from the front of `input` until a unit is whole. The slab of `input` stays its
+  /// owner's.
+  ReadStep next(Piece& input, SlabPool& pool, SlabArena& arena, Unit& unit);
+
+  ErrorCode error() const { return error_; }
+  /// The header that broke the link.
+  const FrameHeader& broken_header() const { return header_; }
+  /// True when no frame has been begun and not finished.
+  bool at_boundary() const { return filled_ == 0; }
+  /// Gives back what a frame under way holds.
+  void reset(SlabPool& pool);
+
+ private:
+  ReadStep read_preface(Piece& input, Unit& unit);
+  ReadStep whole(Piece& input, SlabPool& pool, Unit& unit);
+  ReadStep collect(Piece& input, SlabPool& pool, SlabArena& arena, Unit& unit);
+  ReadStep broken(ErrorCode code);
+  bool fill_head(Piece& input, size_t size);
+
+  std::array<uint8_t, kHeaderSize> head_{};
+  FrameHeader header_;
+  Piece assembly_;
+  size_t filled_ = 0;
+  ErrorCode error_ = ErrorCode::kNone;
+  bool greeted_ = false;
+};
+
+}  // namespace dwcp::io

@@ -1,0 +1,66 @@
+// See slab_pool.h.
+#include "core/io/slab_pool.h"
+
+#include <algorithm>
+
+namespace dwcp::io {
+
+SlabPool::SlabPool(RegionSource& source, size_t budget_bytes)
+    : source_(source),
+      budget_slabs_(std::max<size_t>(1, (budget_bytes + kRegionSize - 1) / kRegionSize) *
+                    kRegionSlabs) {}
+
+size_t SlabPool::limit(SlabUse use) const {
+  const size_t quarter = budget_slabs_ / 4;
+  return use == SlabUse::kSend       ? budget_slabs_
+         : use == SlabUse::kAssembly ? 3 * quarter
+                                     : 2 * quarter;
+}
+
+bool SlabPool::available(SlabUse use) const { return used() < limit(use); }
+
+SlabId SlabPool::acquire(SlabUse use) {
+  if (!available(use) || (free_.empty() && !grow())) {
+    ++refusals_;
+    return kNoSlab;
+  }
+  const SlabId slab = free_.back();
+  free_.pop_back();
+  users_[slab] = 1;
+  return slab;
+}
+
+void SlabPool::release(SlabId slab) {
+  if (--users_[slab] == 0) free_.push_back(slab);
+}
+
+bool SlabPool::grow() {
+  uint8_t* region = source_.add_region();
+  if (region == nullptr) return false;
+  const auto first = static_cast<SlabId>(users_.size());
+  regions_.push_back(region);
+  users_.resize(users_.size() + kRegionSlabs, 0);
+  for (SlabId i = kRegionSlabs; i > 0; --i) free_.push_back(first + i - 1);
+  return true;
+}
+
+uint8_t* SlabArena::allocate(size_t size, SlabId& slab) {
+  if (slab_ == kNoSlab || kSlabSize - filled_ < size) {
+    close();
+    slab_ = pool_.acquire(use_);
+    if (slab_ == kNoSlab) return nullptr;
+  }
+  pool_.retain(slab_);
+  slab = slab_;
+  uint8_t* piece = pool_.data(slab_) + filled_;
+  filled_ += size;
+  return piece;
+}
+
+void SlabArena::close() {
+  if (slab_ != kNoSlab) pool_.release(slab_);
+  slab_ = kNoSlab;
+  filled_ = 0;
+}
+
+}  // namespace dwcp::io

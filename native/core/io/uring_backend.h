@@ -1,0 +1,58 @@
+// Completions through io_uring: multishot accept and receive, received bytes in slabs lent to the
+// kernel, at most one send per connection in flight. Needs incremental buffer rings (Linux 6.12):
+// with plain ones a small message would take a whole buffer, and the ring is slower than epoll.
+#pragma once
+
+#include "core/io/backend.h"
+#include "core/io/uring.h"
+
+#if DWCP_URING
+
+namespace dwcp::io {
+
+class UringBackend final : public Backend {
+ public:
+  UringBackend(BackendSink& sink, SlabPool& pool) : sink_(sink), pool_(pool) {}
+
+  /// 0 or a negative errno. Proves itself with a round trip over a socket pair first.
+  int start();
+
+  int poll_fd() const override { return uring_.fd(); }
+  bool nonblocking() const override { return false; }
+  void listen(Listener& listener) override;
+  void unlisten(Listener& listener) override;
+  void connect(Connection& connection, const sockaddr_storage& address) override;
+  void receive(Connection& connection) override;
+  void send(Connection& connection) override;
+  void cancel(Connection& connection) override;
+  void poll() override;
+  void submit() override;
+  bool pending() override { return uring_.pending(); }
+  void shut_down() override;
+
+ private:
+  enum class Operation : uint8_t { kAccept, kConnect, kReceive, kSend, kCancel };
+
+  io_uring_sqe& prepare(Operation operation, uint8_t opcode, int fd, void* object);
+  void prepare_cancel(uint64_t target, unsigned flags, Connection* connection);
+  void handle(const io_uring_cqe& completion);
+  void accepted(Listener& listener, const io_uring_cqe& completion);
+  void received(Connection& connection, const io_uring_cqe& completion);
+  void sent(Connection& connection, int result);
+  void lend();
+  int prove();
+
+  BackendSink& sink_;
+  SlabPool& pool_;
+  // The buffers go after the ring that knows them.
+  BufferRing buffers_;
+  Uring uring_;
+  std::vector<uint32_t> filled_;  // by slab: bytes the kernel wrote into it
+  unsigned lent_ = 0;
+  unsigned wanted_ = 4;
+  unsigned in_flight_ = 0;
+};
+
+}  // namespace dwcp::io
+
+#endif  // DWCP_URING
