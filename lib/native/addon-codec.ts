@@ -16,6 +16,7 @@ import {
   readDeltaDecodeOptions,
   readDeltaEncodeOptions,
 } from './arguments.ts';
+import type { IoExports } from './addon-io.ts';
 import type {
   BlockMatchOptions,
   CodecAbilities,
@@ -47,7 +48,7 @@ type DecompressRequest = readonly [
 type IndexHandle = object;
 
 /** What the addon file exports. `contract` changes with any change here. */
-export interface AddonExports extends DictionaryExports, TrainingExports {
+export interface AddonExports extends DictionaryExports, TrainingExports, IoExports {
   readonly contract: number;
   readonly zstdVersion: string;
   /** Instruction set CRC-32C runs on: `sse4.2` or `scalar`. */
@@ -100,7 +101,7 @@ type MatchRequest = readonly [
 ];
 
 /** The contract number this TypeScript was written for. */
-export const ADDON_CONTRACT = 5;
+export const ADDON_CONTRACT = 6;
 
 const isErrorCode = (code: unknown): code is ErrorCode =>
   typeof code === 'string' && Object.hasOwn(errorCodes, code);

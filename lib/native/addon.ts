@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import nodeGypBuild from 'node-gyp-build';
 import { ADDON_CONTRACT, AddonCodec, type AddonExports } from './addon-codec.ts';
+import { addonIo } from './addon-io.ts';
 import type { LoadAttempt, NativeBinding, NativeModule, NativeStatus } from './contract.ts';
 import { addonFileProblem } from './elf.ts';
 import { native as portable, status as portableStatus } from './portable.ts';
@@ -102,7 +103,12 @@ function load(): NativeModule {
       const reason = `Addon loaded from ${path} (CRC-32C by ${addon.crc32cVia}).`;
       const { zstdVersion } = addon;
       return {
-        native: { tier: 'addon', codec, memoryBytes: () => addon.memoryBytes() },
+        native: {
+          tier: 'addon',
+          codec,
+          io: process.platform === 'linux' ? addonIo(addon) : undefined,
+          memoryBytes: () => addon.memoryBytes(),
+        },
         status: { tier: 'addon', reason, attempts, zstdVersion },
       };
     } catch (error) {

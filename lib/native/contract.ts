@@ -4,6 +4,8 @@
  * coerced before buffer pointers are taken; no JavaScript runs while native code holds a pointer.
  */
 
+import type { IoBinding } from './io-contract.ts';
+
 /** Which implementation answers. */
 export type NativeTier = 'addon' | 'portable';
 
@@ -208,6 +210,8 @@ export interface NativeStatus {
 export interface NativeBinding {
   readonly tier: NativeTier;
   readonly codec: CodecBinding;
+  /** The I/O engine; undefined where there is none. */
+  readonly io: IoBinding | undefined;
   /** Memory the addon holds for contexts, pools and match indexes, bytes. */
   memoryBytes(): number;
 }

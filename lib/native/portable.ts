@@ -292,6 +292,7 @@ function nodeDecompression(bytes: Uint8Array, limits: ZstdDecompressOptions) {
 export const native: NativeBinding = {
   tier: 'portable',
   codec: new PortableCodec(),
+  io: undefined,
   memoryBytes: () => 0,
 };
 

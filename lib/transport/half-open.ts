@@ -2,13 +2,17 @@
  * Inbound sockets that have not proven yet that they speak the protocol: counted, capped, and given a
  * deadline, against peers that connect and say nothing.
  */
-import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.ts';
 import type { LinkLimits } from '../limits.ts';
 
+/** A socket or pipe that can be given up. */
+export interface Abandonable {
+  destroy(): unknown;
+}
+
 /** The sockets of one listener that are under way. */
 export class HalfOpen {
-  readonly #timers = new Map<Socket, Timer>();
+  readonly #timers = new Map<Abandonable, Timer>();
   readonly #clock: Clock;
   readonly #limits: LinkLimits;
 
@@ -19,18 +23,17 @@ export class HalfOpen {
 
   /**
    * Counts a socket in. When there are too many the oldest goes: an honest peer needs a round trip or
-   * two, and those that stay silent must not keep it out.
+   * two, and those that stay silent must not keep it out. The caller releases it when it closes.
    */
-  admit(socket: Socket): void {
+  admit(socket: Abandonable): void {
     if (this.#timers.size >= this.#limits.maxHalfOpen) this.#dropOldest();
     const timer = this.#clock.setTimer(() => socket.destroy(), this.#limits.handshakeTimeoutMs);
     timer.unref();
     this.#timers.set(socket, timer);
-    socket.once('close', () => this.release(socket));
   }
 
   /** The socket was handed out, or went away. */
-  release(socket: Socket): void {
+  release(socket: Abandonable): void {
     this.#timers.get(socket)?.cancel();
     this.#timers.delete(socket);
   }

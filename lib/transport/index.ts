@@ -26,6 +26,8 @@ export {
   type PipeTransport,
   Priority,
 } from './frame-pipe.ts';
+export type { EngineCounters } from './engine/engine.ts';
+export { ioStatus, type IoStatus, type IoTier, ioTransport } from './io-transport.ts';
 export { isLoopback } from './loopback.ts';
 export { netTransport, type NetTransportOptions } from './net-pipe.ts';
 export type { SendOptions, Stream } from './stream.ts';

@@ -39,6 +39,7 @@ export function netTransport(options: NetTransportOptions = {}): PipeTransport {
       const server = createServer({ noDelay: true });
       server.on('connection', (socket) => {
         halfOpen.admit(socket);
+        socket.once('close', () => halfOpen.release(socket));
         const pipe = wrap(socket);
         pipe.onReady(() => {
           halfOpen.release(socket);

@@ -95,6 +95,7 @@ class NodeTls implements TlsTransport {
     const raw = new Map<string, Socket>();
     server.on('connection', (socket: Socket) => {
       halfOpen.admit(socket);
+      socket.once('close', () => halfOpen.release(socket));
       const end = endOf(socket);
       raw.set(end, socket);
       socket.once('close', () => raw.delete(end));

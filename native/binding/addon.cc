@@ -5,19 +5,21 @@
 #include "binding/delta_binding.h"
 #include "binding/dictionary_object.h"
 #include "binding/instance.h"
+#include "binding/io_binding.h"
 #include "binding/signature_binding.h"
 #include "binding/training_binding.h"
 
 namespace {
 
 /// Changes with any change of the exports; lib/native/addon-codec.ts expects the same number.
-constexpr double kContract = 5;
+constexpr double kContract = 6;
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new dwcp::binding::Instance);
   exports["contract"] = Napi::Number::New(env, kContract);
   dwcp::binding::export_codec(env, exports);
   dwcp::binding::export_delta(env, exports);
+  dwcp::binding::export_io(env, exports);
   dwcp::binding::export_dictionary(env, exports);
   dwcp::binding::export_signature(env, exports);
   dwcp::binding::export_training(env, exports);

@@ -16,11 +16,15 @@ struct IndexBytes {
   std::atomic<size_t> value = 0;
 };
 
+class IoHost;
+
 /// Node finishes the pool work of an environment before it finalizes this, so operations refer to
 /// the contexts without sharing them.
 struct Instance {
   codec::ContextPool pool;
   Shared<IndexBytes> index_bytes = Shared<IndexBytes>::make();
+  /// The I/O engine once it is used; its cleanup hook, which runs before this is freed, ends it.
+  IoHost* io = nullptr;
 };
 
 inline Instance& instance_of(Napi::Env env) { return *env.GetInstanceData<Instance>(); }

@@ -1,0 +1,63 @@
+/** The I/O engine over the addon: puts options into the flat order the binding reads. */
+import type { IoBinding, IoSocketOptions, IoTables } from './io-contract.ts';
+
+type FlatSocket = readonly [
+  host: string,
+  port: number,
+  framed: number,
+  userTimeoutMs: number,
+  notsentLowat: number,
+  congestion: string,
+  reusePort: number,
+  backlog: number,
+];
+
+/** What the addon file exports for the engine. */
+export interface IoExports {
+  ioOpen(
+    tier: number,
+    budgetBytes: number,
+    maxConnections: number,
+    onBatch: (rows: number) => void,
+  ): IoTables | number;
+  ioRegion(index: number): ArrayBuffer;
+  ioFlush(): void;
+  ioStage(): number;
+  ioListen(...socket: FlatSocket): readonly [number, number] | number;
+  ioUnlisten(id: number): void;
+  ioConnect(...socket: FlatSocket): readonly [number, number] | number;
+  ioPeer(slot: number, generation: number): string | undefined;
+  ioPath(slot: number, generation: number): readonly number[] | undefined;
+  ioCongestion(slot: number, generation: number): string | undefined;
+}
+
+/** Sockets the kernel accepts ahead of us, as in Node. */
+const backlog = 511;
+
+const flat = (options: IoSocketOptions): FlatSocket => [
+  options.host,
+  options.port,
+  options.framed ? 1 : 0,
+  options.userTimeoutMs,
+  options.notsentLowatBytes,
+  options.congestion,
+  options.reusePort ? 1 : 0,
+  backlog,
+];
+
+/** {@link IoBinding} over a loaded addon. */
+export function addonIo(addon: IoExports): IoBinding {
+  return {
+    open: (tier, budgetBytes, maxConnections, onBatch) =>
+      addon.ioOpen(tier === 'uring' ? 1 : 0, budgetBytes, maxConnections, onBatch),
+    region: (index) => addon.ioRegion(index),
+    flush: () => addon.ioFlush(),
+    stage: () => addon.ioStage(),
+    listen: (options) => addon.ioListen(...flat(options)),
+    unlisten: (id) => addon.ioUnlisten(id),
+    connect: (options) => addon.ioConnect(...flat(options)),
+    peer: (slot, generation) => addon.ioPeer(slot, generation),
+    path: (slot, generation) => addon.ioPath(slot, generation),
+    congestion: (slot, generation) => addon.ioCongestion(slot, generation),
+  };
+}

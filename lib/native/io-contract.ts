@@ -1,0 +1,55 @@
+/**
+ * What the I/O engine of the addon offers. Calls are per engine, socket or tick; messages go through
+ * tables that both sides see (lib/transport/engine/layout.ts). Failures of the kernel are negative errnos.
+ */
+
+/** A table the engine shares: rows out, commands in, bytes sent by slot, counters. */
+export interface IoTables {
+  readonly rows: ArrayBuffer;
+  readonly commands: ArrayBuffer;
+  readonly sent: ArrayBuffer;
+  readonly counters: ArrayBuffer;
+}
+
+/** A socket to open. */
+export interface IoSocketOptions {
+  /** Numeric IPv4 or IPv6 address. */
+  readonly host: string;
+  readonly port: number;
+  /** Whether it speaks link frames; plain bytes otherwise. */
+  readonly framed: boolean;
+  /** TCP_USER_TIMEOUT, ms; 0 leaves the kernel's. */
+  readonly userTimeoutMs: number;
+  /** TCP_NOTSENT_LOWAT, bytes; 0 leaves the kernel's. */
+  readonly notsentLowatBytes: number;
+  /** TCP_CONGESTION; empty leaves the kernel's. */
+  readonly congestion: string;
+  /** SO_REUSEPORT on a listener. */
+  readonly reusePort: boolean;
+}
+
+/** The engine of this thread; one per environment. */
+export interface IoBinding {
+  /** Starts it; `onBatch` is called once per wake-up with the number of rows. */
+  open(
+    tier: 'uring' | 'epoll',
+    budgetBytes: number,
+    maxConnections: number,
+    onBatch: (rows: number) => void,
+  ): IoTables | number;
+  /** The memory of one region; asked for once each. */
+  region(index: number): ArrayBuffer;
+  /** Carries out the commands in the table. */
+  flush(): void;
+  /** A new slab to write payloads into, after a flush; -1 at the memory budget. */
+  stage(): number;
+  listen(options: IoSocketOptions): readonly [id: number, port: number] | number;
+  unlisten(id: number): void;
+  connect(options: IoSocketOptions): readonly [slot: number, generation: number] | number;
+  /** `host:port` of the peer. */
+  peer(slot: number, generation: number): string | undefined;
+  /** Numbers of TCP_INFO: RTT, its variance, least RTT (us), cwnd, retransmits, delivery rate, unsent, acked. */
+  path(slot: number, generation: number): readonly number[] | undefined;
+  /** Name of the congestion control in use. */
+  congestion(slot: number, generation: number): string | undefined;
+}

@@ -1,0 +1,331 @@
+/**
+ * `FramePipe` over a connection of the I/O engine: the same states as `SocketPipe`, without a socket object,
+ * a stream or a Buffer per chunk. Frames of one wake-up are views of the engine's memory, valid until the
+ * handler returns; what is sent is copied once, into memory the kernel reads.
+ */
+import { getSystemErrorName } from 'node:util';
+import type { Clock, Timer } from '../../clock.ts';
+import { DwcpError, type ErrorCode, errorCodes } from '../../errors.ts';
+import type { LinkLimits } from '../../limits.ts';
+import {
+  agreeVersion,
+  checkKindAndFlags,
+  encodePreface,
+  headerSizeBytes,
+  payloadSizeBytes,
+  prefaceSizeBytes,
+  tooLong,
+} from '../envelope.ts';
+import type {
+  Frame,
+  FrameKind,
+  FramePipe,
+  OutgoingFrame,
+  PipeHandler,
+  PipeStats,
+} from '../frame-pipe.ts';
+import type { Engine, EngineOwner } from './engine.ts';
+import { CommandType, Field, rowFields, RowType } from './layout.ts';
+
+/** What an {@link EnginePipe} is made of. */
+export interface EnginePipeOptions {
+  readonly engine: Engine;
+  readonly slot: number;
+  readonly generation: number;
+  readonly clock: Clock;
+  readonly limits: LinkLimits;
+  /** A dialled connection stands. */
+  readonly onOpen?: () => void;
+  /** The peer's preface was read. */
+  readonly onReady?: () => void;
+  /** The connection is gone; after it nothing more is called. */
+  readonly onGone?: (error: DwcpError | undefined) => void;
+}
+
+/** A pipe over one connection of the engine. */
+export class EnginePipe implements FramePipe, EngineOwner {
+  readonly tier: 'uring' | 'epoll';
+  readonly secure = false;
+  readonly identity = undefined;
+
+  readonly #options: EnginePipeOptions;
+  readonly #engine: Engine;
+  readonly #slot: number;
+  readonly #generation: number;
+  #remoteAddress = '?:0';
+  #handler: PipeHandler | undefined;
+  #started = false;
+  #ready = false;
+  /** Runs until the preface came, later until the peer answered our close. */
+  #deadline: Timer | undefined;
+  #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
+  #error: DwcpError | undefined;
+  #gone = false;
+  #bytesIn = 0;
+  #bytesOut = 0;
+  #framesIn = 0;
+  #framesOut = 0;
+
+  constructor(options: EnginePipeOptions) {
+    this.#options = options;
+    this.#engine = options.engine;
+    this.tier = options.engine.tier;
+    this.#slot = options.slot;
+    this.#generation = options.generation;
+  }
+
+  get remoteAddress(): string {
+    return this.#remoteAddress;
+  }
+
+  start(handler: PipeHandler): void {
+    if (this.#handler) throw new DwcpError('ERR_DWCP_INVALID_ARG', 'The pipe was started before');
+    this.#handler = handler;
+    process.nextTick(() => this.#begin());
+  }
+
+  send(frames: readonly OutgoingFrame[]): boolean {
+    if (this.#state !== 'open') throw closedError();
+    const { maxFramePayloadBytes: maxPayloadBytes } = this.#options.limits;
+    for (const frame of frames) {
+      const sizeBytes = payloadSizeBytes(frame);
+      if (sizeBytes > maxPayloadBytes)
+        throw tooLong(sizeBytes, { maxPayloadBytes, checksum: true });
+    }
+    for (const frame of frames) this.#sendOne(frame);
+    const { pipeHighWaterBytes } = this.#options.limits;
+    if (this.#bufferedBytes() < pipeHighWaterBytes) return true;
+    this.#control(CommandType.wantWritable, pipeHighWaterBytes - 1);
+    return false;
+  }
+
+  close(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'closing';
+    this.#control(CommandType.finish);
+    this.#armDeadline(() => this.#control(CommandType.destroy));
+  }
+
+  destroy(error?: DwcpError): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#error = error;
+    this.#control(CommandType.destroy);
+  }
+
+  stats(): PipeStats {
+    return {
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+      framesIn: this.#framesIn,
+      framesOut: this.#framesOut,
+      bufferedBytes: this.#bufferedBytes(),
+    };
+  }
+
+  onRows(first: number, end: number): void {
+    let frames: Frame[] = [];
+    const { rows } = this.#engine;
+    for (let row = first; row < end; row++) {
+      const at = row * rowFields;
+      if ((rows[at + Field.what]! & 0xff) === RowType.frame) {
+        frames.push(this.#frameOf(at));
+      } else {
+        if (frames.length > 0) this.#deliver(frames);
+        frames = [];
+        this.#onEvent(at);
+      }
+    }
+    if (frames.length > 0) this.#deliver(frames);
+  }
+
+  #bufferedBytes(): number {
+    return this.#gone ? 0 : this.#bytesOut - this.#engine.sentBytes(this.#slot);
+  }
+
+  #control(type: number, length = 0): void {
+    this.#engine.control(type, this.#slot, this.#generation, length);
+  }
+
+  #armDeadline(onDeadline: () => void): void {
+    this.#deadline?.cancel();
+    const { clock, limits } = this.#options;
+    this.#deadline = clock.setTimer(onDeadline, limits.handshakeTimeoutMs);
+    this.#deadline.unref();
+  }
+
+  #sendOne(frame: OutgoingFrame): void {
+    const sizeBytes = payloadSizeBytes(frame);
+    const { payload } = frame;
+    if (!this.#engine.frame(this.#slot, this.#generation, frame, payload, sizeBytes)) {
+      this.destroy(outOfMemory());
+      throw closedError();
+    }
+    this.#bytesOut += headerSizeBytes + sizeBytes;
+    this.#framesOut++;
+  }
+
+  #begin(): void {
+    if (this.#gone) return this.#handler!.onClose(this.#error);
+    this.#started = true;
+    if (this.#ready && this.#state === 'open') this.#control(CommandType.resume);
+  }
+
+  #frameOf(at: number): Frame {
+    const { rows } = this.#engine;
+    const what = rows[at + Field.what]!;
+    const length = rows[at + Field.length]!;
+    return {
+      kind: ((what >>> 8) & 0xff) as FrameKind,
+      flags: rows[at + Field.flags]!,
+      channel: what >>> 16,
+      stream: rows[at + Field.stream]!,
+      payload: length === 0 ? empty : this.#engine.bytes(rows[at + Field.address]!, length),
+    };
+  }
+
+  #deliver(frames: readonly Frame[]): void {
+    if (this.#state !== 'open') return;
+    this.#framesIn += frames.length;
+    for (const frame of frames) this.#bytesIn += headerSizeBytes + frame.payload.length;
+    this.#handler!.onFrames(frames);
+  }
+
+  #onEvent(at: number): void {
+    const { rows } = this.#engine;
+    switch (rows[at + Field.what]! & 0xff) {
+      case RowType.opened:
+        return this.#onOpened();
+      case RowType.preface:
+        return this.#onPreface(rows[at + Field.stream]!, rows[at + Field.length]!);
+      case RowType.broken:
+        return this.#onBroken(at);
+      case RowType.ended:
+        return this.#onEnded();
+      case RowType.writable:
+        if (this.#state === 'open') this.#handler?.onWritable();
+        return;
+      case RowType.closed:
+        return this.#onClosed(rows[at + Field.flags]!);
+      default:
+    }
+  }
+
+  #onOpened(): void {
+    if (this.#state !== 'opening') return;
+    this.#state = 'open';
+    this.#remoteAddress = this.#engine.peer(this.#slot, this.#generation) ?? this.#remoteAddress;
+    this.#bytesOut += prefaceSizeBytes;
+    if (!this.#engine.send(this.#slot, this.#generation, encodePreface())) {
+      return this.destroy(outOfMemory());
+    }
+    const { handshakeTimeoutMs } = this.#options.limits;
+    this.#armDeadline(() => this.destroy(prefaceLate(handshakeTimeoutMs)));
+    this.#control(CommandType.resume);
+    this.#options.onOpen?.();
+  }
+
+  #onPreface(low: number, high: number): void {
+    this.#bytesIn += prefaceSizeBytes;
+    if (this.#state !== 'open') return;
+    const preface = Buffer.allocUnsafe(prefaceSizeBytes);
+    preface.writeUInt32LE(low, 0);
+    preface.writeUInt32LE(high, 4);
+    try {
+      agreeVersion(preface);
+    } catch (error) {
+      return this.destroy(error as DwcpError);
+    }
+    this.#deadline?.cancel();
+    this.#ready = true;
+    if (this.#started) this.#control(CommandType.resume);
+    this.#options.onReady?.();
+  }
+
+  #onBroken(at: number): void {
+    if (this.#state === 'closed') return;
+    const { rows } = this.#engine;
+    const code = codes[rows[at + Field.stream]! - 1]!;
+    const kind = (rows[at + Field.what]! >>> 8) & 0xff;
+    const { maxFramePayloadBytes: maxPayloadBytes } = this.#options.limits;
+    this.destroy(
+      brokenError(code, kind, rows[at + Field.flags]!, rows[at + Field.length]!, maxPayloadBytes),
+    );
+  }
+
+  #onEnded(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'closing';
+    this.#armDeadline(() => this.#control(CommandType.destroy));
+  }
+
+  #onClosed(errno: number): void {
+    const own = this.#state === 'closed';
+    this.#state = 'closed';
+    this.#gone = true;
+    this.#deadline?.cancel();
+    if (!own && errno !== 0) this.#error = socketError(errno);
+    this.#options.onGone?.(this.#error);
+    if (this.#started) this.#handler!.onClose(this.#error);
+  }
+}
+
+const empty = Buffer.alloc(0);
+const codes = Object.keys(errorCodes) as ErrorCode[];
+const enobufs = 105;
+
+function closedError(): DwcpError {
+  return new DwcpError('ERR_DWCP_CLOSED', 'The pipe is closed');
+}
+
+function outOfMemory(): DwcpError {
+  const message = 'The memory budget of the I/O engine is used up';
+  return new DwcpError('ERR_DWCP_LIMIT', message, { detail: { limit: 'memoryBytes' } });
+}
+
+function prefaceLate(timeoutMs: number): DwcpError {
+  return new DwcpError(
+    'ERR_DWCP_DEADLINE',
+    `No ${prefaceSizeBytes}-byte preface within ${timeoutMs} ms`,
+  );
+}
+
+/** A failed call of the kernel, as Node words it. */
+export function systemError(errno: number, call: string, address = ''): Error {
+  const code = getSystemErrorName(-errno);
+  const message = address === '' ? `${call} ${code}` : `${call} ${code} ${address}`;
+  return Object.assign(new Error(message), { code, errno: -errno, syscall: call });
+}
+
+function socketError(errno: number): DwcpError {
+  if (errno === enobufs) return outOfMemory();
+  const cause = systemError(errno, 'read');
+  return new DwcpError('ERR_DWCP_LINK_DOWN', 'The socket failed', { cause });
+}
+
+/** The error the parser in TypeScript would have thrown. */
+function brokenError(
+  code: ErrorCode,
+  kind: number,
+  flags: number,
+  sizeBytes: number,
+  maxPayloadBytes: number,
+): DwcpError {
+  switch (code) {
+    case 'ERR_DWCP_LIMIT':
+      return tooLong(sizeBytes, { maxPayloadBytes, checksum: true });
+    case 'ERR_DWCP_FRAME_MAGIC':
+      return new DwcpError(code, 'The peer does not speak the dwcp link protocol');
+    case 'ERR_DWCP_FRAME_CORRUPT':
+      return new DwcpError(code, 'The peer closed the link inside a frame');
+    case 'ERR_DWCP_FRAME_CHECKSUM':
+      return new DwcpError(code, 'The frame does not match its CRC-32C');
+    default:
+      try {
+        checkKindAndFlags(kind, flags);
+      } catch (error) {
+        return error as DwcpError;
+      }
+      return new DwcpError(code);
+  }
+}
