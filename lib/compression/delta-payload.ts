@@ -1,7 +1,7 @@
 /**
  * Making a delta: which of the delta codecs, by one fixed rule. Small bases: zstd prefix, which needs no index.
- * Larger ones: the engine's delta, or chunk where the peer or this tier has no engine. When either leaves much
- * unmatched, prefix is made instead, or too and the smaller kept.
+ * Larger ones: the engine's delta, or chunk where the peer or this tier has no engine. Where the
+ * base is small or much stays unmatched, prefix is made too and the smaller kept.
  */
 import type { CodecBinding, DeltaEffort } from '../native/contract.ts';
 import type { Baseline } from './baseline.ts';
@@ -17,6 +17,8 @@ const PREFIX_BELOW_BYTES = 256 * 1024;
 const PREFIX_LIMIT_BYTES = 64 * 1024 * 1024;
 /** The engine's delta is smaller from this base size on, bytes. */
 const ENGINE_FROM_BYTES = 8 * 1024;
+/** Up to this base size either may be smaller and both are quick, so both are made, bytes. */
+const COMPARE_BELOW_BYTES = 32 * 1024;
 /** An engine delta above this share of the value is compared with prefix. */
 const ENGINE_POOR_SHARE = 1 / 4;
 /** Up to this size indexing and scanning cost less than a pool hop, bytes. */
@@ -63,7 +65,8 @@ export async function deltaPayload(
     const share = prefix ? PREFIX_ABOVE_SHARE : FULL_ABOVE_SHARE;
     const payload = await enginePayload(binding, baseline, content, level, share);
     if (!prefix) return payload && { codec: Codec.delta, payload };
-    if (payload && payload.length < content.length * ENGINE_POOR_SHARE) {
+    const alike = baseline.sizeBytes >= COMPARE_BELOW_BYTES;
+    if (payload && alike && payload.length < content.length * ENGINE_POOR_SHARE) {
       return { codec: Codec.delta, payload };
     }
     return smaller(payload && { codec: Codec.delta, payload }, await makePrefix());

@@ -14,6 +14,8 @@ constexpr size_t kNearCost = 8;
 constexpr size_t kNearBefore = 64;
 constexpr size_t kNearBehind = 128;
 constexpr size_t kNearTries = 16;
+/// Every so many new bytes a near match is looked for; it reaches back over them.
+constexpr size_t kNearStep = 3;
 /// A near match of this size is taken without asking the index, bytes.
 constexpr size_t kSureNear = 256;
 /// A change in place is mostly this short, bytes: an aligned match behind it is worth waiting for.
@@ -48,24 +50,43 @@ Scanner::Match Scanner::aligned(size_t at) const {
   return {at, size, from};
 }
 
-void Scanner::improve_near(size_t at, Match& best) const {
-  // Where the copy before ended in the base, and some way to both sides of it.
+void Scanner::look_around() {
+  near_.covered = covered_;
+  near_.seen.fill(0);
   const size_t end = covered_ + alignment_;
-  if (end > base_.size() || content_.size() - at < 4) return;
+  near_.first = near_.last = 0;
+  if (end > base_.size()) return;
   const size_t first = end - std::min(end, kNearBefore);
+  const size_t places = (kNearBefore + kNearBehind) / simd::kFindPlaces;
+  const size_t room = (base_.size() - first) / simd::kFindPlaces;
+  const size_t last = first + std::min(places, room) * simd::kFindPlaces;
+  if (last == first || base_.size() - last < sizeof(uint32_t)) return;
+  near_.first = first;
+  near_.last = last;
+  for (size_t at = first; at < last; ++at) {
+    const size_t slot = Near::slot(simd::load32(base_.data() + at));
+    near_.seen[slot / 64] |= uint64_t{1} << slot % 64;
+  }
+}
+
+void Scanner::improve_near(size_t at, Match& best) {
+  if (content_.size() - at < sizeof(uint32_t)) return;
+  if (near_.covered != covered_) look_around();
   const uint32_t head = simd::load32(content_.data() + at);
+  if (!near_.may_contain(head)) return;
   const bool fresh = best.size == 0;
-  size_t longest = std::max(options_.min_near - 1, best.size == 0 ? 0 : best.size + kNearCost);
+  size_t longest = std::max(options_.min_near - 1, fresh ? 0 : best.size + kNearCost);
   size_t tries = kNearTries;
-  for (size_t place = first; place < end + kNearBehind && tries > 0; place += simd::kFindPlaces) {
-    if (base_.size() < place + simd::kFindPlaces + 4) break;
-    for (uint64_t found = simd::find32(base_.data() + place, head); found != 0 && tries > 0;
-         found &= found - 1, --tries) {
+  for (size_t place = near_.first; place < near_.last && tries > 0; place += simd::kFindPlaces) {
+    uint64_t found = simd::find32(base_.data() + place, head);
+    for (; found != 0 && tries > 0; found &= found - 1, --tries) {
       const size_t from = place + static_cast<size_t>(std::countr_zero(found));
-      const size_t size = run(from, at);
+      const size_t reach = std::min(from, at - covered_);
+      const size_t back = simd::common_backward(base_.data() + from, content_.data() + at, reach);
+      const size_t size = run(from, at) + back;
       if (size <= longest) continue;
       longest = size;
-      best = {at, size, from};
+      best = {at - back, size, from - back};
     }
   }
   if (!fresh || best.size == 0) return;
@@ -95,7 +116,9 @@ void Scanner::look_ahead(size_t at) {
   window_.start = at;
   window_.step = std::min(kMaxStep, 1 + (at - covered_) / kPatience);
   const size_t left = (hash_end_ - at + window_.step - 1) / window_.step;
-  const size_t count = std::min(left, Window::kSize);
+  // A change is mostly short: no more is looked at than there was new so far.
+  const size_t wanted = std::clamp(at - covered_, Window::kLeast, Window::kSize);
+  const size_t count = std::min(left, wanted);
   window_.end = at + count * window_.step;
   window_.hits = 0;
   for (size_t i = 0; i < count; ++i) {
@@ -127,7 +150,8 @@ Scanner::Match Scanner::match_at(size_t& at, size_t stop) {
   const bool near = waiting <= options_.aligned_reach;
   Match match = near ? aligned(at) : Match{};
   if (match.size >= options_.sure_aligned) return match;
-  if (near && options_.min_near > 0) improve_near(at, match);
+  const bool look_near = near && waiting >= options_.near_after;
+  if (look_near && waiting % kNearStep == kNearStep - 1) improve_near(at, match);
   if (match.size >= kSureNear) return match;
   if (match.size == 0 && waiting < options_.ask_after) return match;
   // Only one position in a stride can hit, so a doubtful match waits for the rest of its stride.

@@ -27,8 +27,10 @@ struct ScanOptions {
   size_t aligned_reach;
   /// An aligned match of this size is taken without asking the index, bytes.
   size_t sure_aligned;
-  /// Shortest match near the end of the copy before: its offset is small, bytes; 0 for none.
+  /// Shortest match near the end of the copy before: its offset is small, bytes.
   size_t min_near;
+  /// Such a match is not looked for before this many new bytes, as a change in place is shorter.
+  size_t near_after;
   /// Shortest match elsewhere: it costs an offset, bytes.
   size_t min_elsewhere;
   /// The index is not asked before this many new bytes; a match found later reaches back over them.
@@ -64,6 +66,7 @@ class Scanner {
   /// Hashes of some positions of the content, and which of them the index may hold. They are taken
   /// together because each costs a cache miss, and misses overlap.
   struct Window {
+    static constexpr size_t kLeast = 4;
     static constexpr size_t kSize = 16;
     size_t start = 0;
     size_t end = 0;
@@ -72,8 +75,24 @@ class Scanner {
     std::array<uint64_t, kSize> hashes;
   };
 
+  /// Which groups of four bytes the base has around the end of the copy before, hashed: most
+  /// positions of the content match none.
+  struct Near {
+    static constexpr size_t kBits = 4096;
+    size_t covered = SIZE_MAX;  // where the content was when it was taken
+    size_t first = 0;
+    size_t last = 0;
+    std::array<uint64_t, kBits / 64> seen;
+
+    static size_t slot(uint32_t group) { return group * 0x9e3779b1U >> 20; }
+    bool may_contain(uint32_t group) const {
+      return (seen[slot(group) / 64] >> slot(group) % 64 & 1) != 0;
+    }
+  };
+
   Match aligned(size_t at) const;
-  void improve_near(size_t at, Match& best) const;
+  void look_around();
+  void improve_near(size_t at, Match& best);
   void improve(size_t at, uint64_t hash, Match& best) const;
   size_t run(size_t from, size_t at) const;
   /// The match to take at `at`, if any. Where there is none, moves `at` to the last position that
@@ -91,6 +110,7 @@ class Scanner {
   /// Base position minus content position of the last copy; may wrap.
   size_t alignment_ = 0;
   Window window_;
+  Near near_;
   /// Where the last block of the content begins, plus one.
   size_t hash_end_;
 };

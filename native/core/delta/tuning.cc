@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 
 namespace dwcp::delta {
 namespace {
@@ -18,7 +17,7 @@ struct Rates {
   double per_further_byte;
 };
 constexpr double kFirstBytes = 512 * 1024;
-constexpr double kLeastFixed = 3e5;
+constexpr double kLeastFixed = 1e5;
 
 constexpr Rates rates_of(Effort effort) {
   switch (effort) {
@@ -27,7 +26,7 @@ constexpr Rates rates_of(Effort effort) {
     case Effort::kMax:
       return {150e6, 20, 600, 300};
     default:
-      return {4e6, 0.6, 60, 20};
+      return {4e6, 0.6, 40, 15};
   }
 }
 
@@ -60,9 +59,10 @@ Content classify(std::span<const uint8_t> bytes) {
 ScanOptions scan_options(Content content, Effort effort) {
   if (content == Content::kCode) {
     return {.min_aligned = 8,
-            .aligned_reach = 64,
+            .aligned_reach = 128,
             .sure_aligned = 8,
-            .min_near = 16,
+            .min_near = 12,
+            .near_after = 8,
             .min_elsewhere = 24,
             .ask_after = 16};
   }
@@ -71,6 +71,7 @@ ScanOptions scan_options(Content content, Effort effort) {
           .aligned_reach = 64,
           .sure_aligned = fast ? size_t{16} : 48,
           .min_near = 16,
+          .near_after = fast ? size_t{8} : 0,
           .min_elsewhere = 32,
           .ask_after = fast ? size_t{8} : 0};
 }
