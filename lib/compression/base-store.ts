@@ -34,7 +34,7 @@ export interface BaseStoreStats {
 }
 
 /** Memory of a version beside its value and indexes. */
-const ENTRY_BYTES = 512;
+const ENTRY_BYTES = 1024;
 
 /** Versions by key and digest. */
 export class BaseStore {

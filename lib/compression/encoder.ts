@@ -70,8 +70,8 @@ interface FrameRequest {
   readonly ground: Ground;
 }
 
-/** Memory of a kept frame beside its bytes. */
-const ENTRY_BYTES = 256;
+/** Memory of a kept frame beside its bytes; a small one keeps a piece of Node's buffer pool. */
+const ENTRY_BYTES = 4 * 1024;
 /** Versions of a key kept beside those that peers acknowledged. */
 const MAX_VERSIONS = 8;
 /** Share of `maxBaseBytes` for frames that more than one peer may want. */
@@ -222,7 +222,7 @@ export class Encoder {
     const known = this.#bases.get(key, digest)?.baseline;
     const isWanted = (version: Version): boolean =>
       [...this.#peers.values()].some(({ keys }) => keys.wants(version));
-    const baseline = known ?? (isOwned ? given : Baseline.of(Buffer.from(given.bytes), digest));
+    const baseline = known ?? (isOwned ? given : Baseline.of(copyOf(given.bytes), digest));
     return this.#bases.add(key, baseline, digest, { isWanted });
   }
 
@@ -289,7 +289,14 @@ export class Encoder {
     const task = make().finally(() => this.#making.delete(name));
     this.#making.set(name, task);
     const made = await task;
-    this.#frames.set(name, made, made.frame.length + ENTRY_BYTES);
+    if (this.#peers.size > 1) this.#frames.set(name, made, made.frame.length + ENTRY_BYTES);
     return [made, false];
   }
+}
+
+/** A copy in memory of its own, so that keeping it keeps nothing else. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }

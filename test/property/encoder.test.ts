@@ -152,7 +152,8 @@ class Scene {
     for (const { sizeBytes, maxBytes } of sides) {
       if (sizeBytes > maxBytes) throw new Error(`${sizeBytes} of ${maxBytes} bytes`);
     }
-    const { frames, signatureBytes, encoding } = this.encoder.stats();
+    const { frames, signatureBytes, encoding, nacks } = this.encoder.stats();
+    if (nacks.damaged > 0) throw new Error('a base was changed');
     if (frames.sizeBytes > frames.maxBytes) throw new Error('frames');
     if (signatureBytes > 8 * limits.maxSignatureBytes) throw new Error('signatures');
     if (encoding !== 0) throw new Error('a frame is still being made');

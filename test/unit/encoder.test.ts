@@ -72,9 +72,36 @@ test('acks that are late, doubled or out of order never move a base back', async
   const values = versions(4);
   const sent: PeerFrame[] = [];
   for (const value of values.slice(0, 3)) sent.push(await encoder.encode('k', value, { peer }));
-  for (const i of [2, 0, 1, 0, 2]) peer.acked('k', sent[i]!.digest);
+  for (const i of [2, 2, 0, 1, 0]) peer.acked('k', sent[i]!.digest);
   const { base } = await encoder.encode('k', values[3]!, { peer });
   t.true(digestEquals(base!, sent[2]!.digest));
+});
+
+test('a refusal that comes late does not move a newer base', async (t) => {
+  const encoder = new Encoder();
+  const peer = encoder.peer('p');
+  const [v1, v2, v3] = versions(3) as [Buffer, Buffer, Buffer];
+  const first = await encoder.encode('k', v1, { peer });
+  const second = await encoder.encode('k', v2, { peer });
+  peer.acked('k', first.digest);
+  peer.acked('k', second.digest);
+  peer.nacked('k', { reason: 'missing', wanted: first.digest, offer: { held: first.digest } });
+  t.true(digestEquals((await encoder.encode('k', v3, { peer })).base!, second.digest));
+});
+
+test('the base of a peer that lags stays while others move on', async (t) => {
+  const encoder = new Encoder();
+  const [slow, quick] = [encoder.peer('slow'), encoder.peer('quick')];
+  const values = versions(30);
+  const first = await encoder.encode('k', values[0]!, { peer: slow });
+  slow.acked('k', first.digest);
+  for (const value of values.slice(1)) {
+    quick.acked('k', (await encoder.encode('k', value, { peer: quick })).digest);
+  }
+  t.true(encoder.stats().bases.versions <= 9);
+  t.true(
+    digestEquals((await encoder.encode('k', values[29]!, { peer: slow })).base!, first.digest),
+  );
 });
 
 test('a value that comes back is a base again', async (t) => {
@@ -221,6 +248,7 @@ test('memory stays within its limit, and values above it still pass', async (t) 
     t.true((await deliver(peer, decoder, sent))!.equals(value));
     for (const { bases } of [encoder.stats(), decoder.stats()]) {
       t.true(bases.sizeBytes <= bases.maxBytes);
+      t.is(bases.keys, bases.versions);
     }
   }
   t.true(encoder.stats().bases.evictions > 20);
@@ -229,7 +257,25 @@ test('memory stays within its limit, and values above it still pass', async (t) 
   const { bytes, ack } = await decoder.decode('large', sent.frame);
   t.true(bytes!.equals(large));
   t.is(ack, undefined, 'it is not kept, so it is no base');
-  t.true(encoder.stats().bases.sizeBytes <= limits.maxBaseBytes);
+  for (const { bases } of [encoder.stats(), decoder.stats()]) {
+    t.true(bases.sizeBytes <= bases.maxBytes);
+    t.is(bases.keys, bases.versions);
+  }
+});
+
+test('match indexes count, and go where there is no room for them', async (t) => {
+  const [v1, v2] = versions(2, 8000) as [Buffer, Buffer];
+  const values = v1.length + v2.length;
+  for (const room of [4 * values, values + 20_000]) {
+    const encoder = new Encoder({ limits: { maxBaseBytes: room } });
+    const peer = encoder.peer('p');
+    peer.acked('k', (await encoder.encode('k', v1, { peer })).digest);
+    t.is((await encoder.encode('k', v2, { peer })).reason, 'base');
+    const { sizeBytes, versions: left } = encoder.stats().bases;
+    t.true(sizeBytes <= room);
+    if (room > 2 * values) t.true(sizeBytes > values * 1.05, `${sizeBytes} for ${values}`);
+    else t.is(left, 1);
+  }
 });
 
 test('a base in use by a call in flight stays until the call is done', async (t) => {
@@ -259,12 +305,16 @@ test('bytes are copied when they are kept, and a base that was changed is found 
   const sent = await encoder.encode('k', scratch, { peer });
   scratch.fill(0);
   t.true((await deliver(peer, decoder, sent))!.equals(v1));
-  const held = await deliver(peer, decoder, await encoder.encode('k', v2, { peer }));
-  t.true(held!.equals(v2), 'made against v1, not against what scratch is now');
-  held!.fill(1); // against the rule: it is the decoder's base
+  const second = await encoder.encode('k', v2, { peer });
+  t.true(second.frame.length < 200, 'made against v1, not against what scratch is now');
+  (await deliver(peer, decoder, second))!.fill(1); // against the rule: it is the decoder's base
   t.is(await deliver(peer, decoder, await encoder.encode('k', v3, { peer })), undefined);
   t.is(encoder.stats().nacks.damaged, 1);
-  t.true((await deliver(peer, decoder, await encoder.encode('k', v3, { peer })))!.equals(v3));
+  for (const value of [v2, v3, v2]) {
+    const again = await encoder.encode('k', value, { peer });
+    t.true((await deliver(peer, decoder, again))!.equals(value));
+  }
+  t.is(encoder.stats().nacks.damaged, 1, 'what was changed is not kept');
 });
 
 test('a damaged frame is an error, and the base stays', async (t) => {
@@ -297,7 +347,10 @@ test('a forged signature costs one frame and one answer', async (t) => {
   peer.offered('k', { held, signature: forged });
   t.is(await deliver(peer, decoder, await encoder.encode('k', next, { peer })), undefined);
   t.is(encoder.stats().nacks.damaged, 1);
-  t.true((await deliver(peer, decoder, await encoder.encode('k', next, { peer })))!.equals(next));
+  peer.offered('k', { held, signature: forged });
+  const whole = await encoder.encode('k', next, { peer });
+  t.is(whole.base, undefined);
+  t.true((await deliver(peer, decoder, whole))!.equals(next));
 });
 
 test('the level follows the link, and time is bounded', async (t) => {

@@ -110,6 +110,27 @@ test('every truncation and every flipped byte of a signature is refused by code'
   }
 });
 
+test('no signature with a checksum that fits gives a wrong value', async (t) => {
+  const base = old.subarray(0, 2000);
+  const value = Buffer.concat([old.subarray(0, 900), Buffer.from('edit'), old.subarray(900, 2000)]);
+  const wanted = await signature(base, { blockBytes: 64, digestKind: DigestKind.sha256 });
+  const outcomes = new Set<string>();
+  for (let at = 0; at < wanted.length - 4; at++) {
+    const forged = Buffer.from(wanted);
+    forged[at]! ^= 1 << (at % 8);
+    forged.writeUInt32LE(tiers[0]!.codec.crc32c(forged.subarray(0, -4)), forged.length - 4);
+    const native = tiers[at % tiers.length];
+    const code = await codeOf(async () => {
+      const frame = await diffFromSignature(forged, value, { native });
+      const result = await patch(Baseline.of(base), frame);
+      if (!result.equals(value)) throw new Error(`a wrong value from a flip at ${at}`);
+    });
+    outcomes.add(code ?? 'right');
+  }
+  t.true(outcomes.has('right') && outcomes.has('ERR_DWCP_FRAME_CORRUPT'));
+  for (const outcome of outcomes) t.regex(outcome, /^(right|ERR_DWCP_(FRAME_|BASE_|CODEC).*)$/);
+});
+
 test('a signature is held against its limit before it is read', async (t) => {
   const wanted = await signature(old);
   const limits = { maxSignatureBytes: wanted.length - 1 };
