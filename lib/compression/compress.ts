@@ -3,34 +3,20 @@
  * only want a safe, self-describing codec.
  */
 import { invalidArg } from '../errors.ts';
-import type { CodecBinding, NativeBinding, ZstdDictionary } from '../native/contract.ts';
-import { Dictionary, dictionaryOn } from './dictionary.ts';
+import type { CodecBinding, ZstdDictionary } from '../native/contract.ts';
 import { decodeFrame, decodeFrameSync } from './decode.ts';
 import type { DecodeOptions } from './decode.ts';
 import { computeDigest } from './digest.ts';
-import { DEFAULT_LEVEL } from './encode.ts';
+import { encodeRecord, encodeRecordAsync, isRecord, levelOf, writingDictionary } from './record.ts';
+import type { CompressOptions } from './record.ts';
 import { ChecksumKind, codecOf } from './frame.ts';
 import type { Checksum } from './frame.ts';
 import { fullCodec, writeFullFrame } from './full-frame.ts';
-import { encodePayload, encodePayloadAsync, inputBuffer } from './payload.ts';
+import { encodePayload, encodePayloadAsync, inputBuffer, isBriefEncode } from './payload.ts';
 import { throwIfAborted } from './signal.ts';
 import { countEncoded } from './stats.ts';
 import { bindingOf } from './tier.ts';
 import { Codec } from './types.ts';
-
-/** Options of {@link compress} and {@link compressAsync}. */
-export interface CompressOptions {
-  /** `zstd`, `brotli` or `raw`; by default the best this tier has. */
-  readonly codec?: Codec | undefined;
-  /** zstd level, -50 to 19; brotli uses what corresponds. Default 3. */
-  readonly level?: number | undefined;
-  /** How the content is verified on reading. Default CRC-32C. */
-  readonly checksum?: ChecksumKind | undefined;
-  /** What content like this has in common; the reader needs it, too. For codec `zstd`. */
-  readonly dictionary?: Dictionary | undefined;
-  /** The tier to use; the loaded one if absent. */
-  readonly native?: NativeBinding | undefined;
-}
 
 /** Options of {@link compressAsync}. */
 export interface CompressAsyncOptions extends CompressOptions {
@@ -46,6 +32,8 @@ export interface CompressAsyncOptions extends CompressOptions {
  */
 export function compress(src: Uint8Array, options: CompressOptions = {}): Buffer {
   const prepared = prepare(src, options);
+  const { binding, content } = prepared;
+  if (isRecord(binding, content.length, options)) return encodeRecord(binding, content, options);
   return framed(prepared, encodePayload(prepared.binding, prepared.content, prepared), options);
 }
 
@@ -60,6 +48,13 @@ export async function compressAsync(
 ): Promise<Buffer> {
   throwIfAborted(options.signal);
   const prepared = prepare(src, options);
+  const { binding, content } = prepared;
+  if (isRecord(binding, content.length, options)) {
+    if (isBriefEncode(content.length, prepared)) return encodeRecord(binding, content, options);
+    const frame = await encodeRecordAsync(binding, content, options);
+    throwIfAborted(options.signal);
+    return frame;
+  }
   const payload = await encodePayloadAsync(prepared.binding, prepared.content, prepared);
   throwIfAborted(options.signal);
   return framed(prepared, payload, options);
@@ -90,7 +85,8 @@ export async function decompressAsync(
   return (await decodeFrame(frame, options)).bytes;
 }
 
-interface Prepared {
+/** A checked request to write a whole value. */
+export interface Prepared {
   readonly binding: CodecBinding;
   readonly content: Buffer;
   readonly codec: Codec;
@@ -98,15 +94,13 @@ interface Prepared {
   readonly dictionary: ZstdDictionary | undefined;
 }
 
-function prepare(src: Uint8Array, options: CompressOptions): Prepared {
+/** Checks a request to write a whole value. */
+export function prepare(src: Uint8Array, options: CompressOptions): Prepared {
   const binding = bindingOf(options.native);
   const content = inputBuffer('src', src);
-  const { level = DEFAULT_LEVEL, dictionary } = options;
+  const { dictionary } = options;
   const best = dictionary ? Codec.zstd : fullCodec(binding, content.length, undefined);
   const { codec = best } = options;
-  if (!Number.isInteger(level) || level < -50 || level > 19) {
-    invalidArg('options.level', 'an integer from -50 to 19', level);
-  }
   const whole = codec === Codec.raw || codec === Codec.zstd || codec === Codec.brotli;
   if (!whole) invalidArg('options.codec', 'raw, zstd or brotli', codec);
   if (dictionary && codec !== Codec.zstd) {
@@ -116,8 +110,8 @@ function prepare(src: Uint8Array, options: CompressOptions): Prepared {
     binding,
     content,
     codec: content.length === 0 ? Codec.raw : codec,
-    level,
-    dictionary: dictionary && dictionaryOn(binding, dictionary),
+    level: levelOf(options),
+    dictionary: writingDictionary(binding, options),
   };
 }
 
@@ -133,16 +127,12 @@ function framed(
     { codec, payload, dictionaryId: dictionary?.id },
     checksum,
   );
-  countEncoded({
-    codec: codecOf(frame),
-    contentBytes: content.length,
-    frameBytes: frame.length,
-    baseBytes: undefined,
-  });
+  countEncoded(codecOf(frame), content.length, frame.length, undefined);
   return frame;
 }
 
-function checksumOf(binding: CodecBinding, kind: ChecksumKind, content: Buffer): Checksum {
+/** The checksum of `content` by its kind. */
+export function checksumOf(binding: CodecBinding, kind: ChecksumKind, content: Buffer): Checksum {
   if (kind === ChecksumKind.none) return { kind, bytes: Buffer.alloc(0) };
   if (kind !== ChecksumKind.crc32c) return computeDigest(binding, kind, content);
   const bytes = Buffer.allocUnsafe(4);

@@ -12,6 +12,8 @@ import { chosenDictionary, dictionaryOn } from './dictionary.ts';
 import type { DictionaryChoice } from './dictionary.ts';
 import { ChecksumKind, checkLimits, parseFrame, payloadOf } from './frame.ts';
 import type { FrameInfo } from './frame.ts';
+import { isRecordFrame } from '../native/record-frame.ts';
+import { decodeRecord } from './record.ts';
 import { decodePayload, decodePayloadAsync, inputBuffer } from './payload.ts';
 import { throwIfAborted } from './signal.ts';
 import { countDecoded } from './stats.ts';
@@ -47,7 +49,10 @@ export function decodeFrameSync(
   baseline?: Baseline,
 ): Decoded {
   const binding = bindingOf(options.native);
-  const { info, limits, payload, dictionary } = open(binding, frame, options);
+  const input = inputBuffer('frame', frame);
+  if (isRecordFrame(input)) return decodedRecord(binding, input, options);
+  const opened = openFrame(binding, input, options);
+  const { info, limits, payload, dictionary } = opened;
   if (info.base) matchBase(info.base, requireBase(baseline).digest(info.base.kind, binding));
   const prefix = info.base && baseline?.bytes;
   const bytes = decodePayload(binding, payload, { ...info, limits, prefix, dictionary });
@@ -70,7 +75,10 @@ export async function decodeFrame(
 ): Promise<Decoded> {
   throwIfAborted(options.signal);
   const binding = bindingOf(options.native);
-  const { info, limits, payload, dictionary } = open(binding, frame, options);
+  const input = inputBuffer('frame', frame);
+  if (isRecordFrame(input)) return decodedRecord(binding, input, options);
+  const opened = openFrame(binding, input, options);
+  const { info, limits, payload, dictionary } = opened;
   if (info.base) {
     matchBase(info.base, await requireBase(baseline).digestAsync(info.base.kind, binding));
   }
@@ -89,14 +97,28 @@ export async function decodeFrame(
   return verified(binding, info, bytes, digest);
 }
 
-interface Opened {
+/** A record is at most 64 KiB: a pool hop would cost more than decoding it. */
+function decodedRecord(binding: CodecBinding, frame: Buffer, options: DecodeOptions): Decoded {
+  return { bytes: decodeRecord(binding, frame, options), digest: undefined };
+}
+
+/** A full frame that passed every check of its header. */
+export interface OpenedFrame {
   readonly info: FrameInfo;
   readonly limits: CodecLimits;
   readonly payload: Buffer;
   readonly dictionary: ZstdDictionary | undefined;
 }
 
-function open(binding: CodecBinding, frame: Uint8Array, options: DecodeOptions): Opened {
+/**
+ * Header, limits and dictionary of a full frame.
+ * @throws as {@link decodeFrame}
+ */
+export function openFrame(
+  binding: CodecBinding,
+  frame: Uint8Array,
+  options: DecodeOptions,
+): OpenedFrame {
   const bytes = inputBuffer('frame', frame);
   const info = parseFrame(binding, bytes);
   const limits = { ...defaultLimits.codec, ...options.limits };
@@ -110,7 +132,7 @@ function open(binding: CodecBinding, frame: Uint8Array, options: DecodeOptions):
 }
 
 /** The checksum is verified before anyone sees the bytes. */
-function verified(
+export function verified(
   binding: CodecBinding,
   info: FrameInfo,
   bytes: Buffer,
@@ -127,12 +149,17 @@ function verified(
   return { bytes, digest };
 }
 
-function digestKind(info: FrameInfo): DigestKind | undefined {
+/** The kind of the content digest in a frame, when it carries one. */
+export function digestKind(info: FrameInfo): DigestKind | undefined {
   const { kind } = info.checksum;
   return kind === ChecksumKind.xxh3 || kind === ChecksumKind.sha256 ? kind : undefined;
 }
 
-function requireBase(baseline: Baseline | undefined): Baseline {
+/**
+ * The base of a delta.
+ * @throws ERR_DWCP_BASE_MISSING when none was given
+ */
+export function requireBase(baseline: Baseline | undefined): Baseline {
   if (baseline) return baseline;
   throw new DwcpError('ERR_DWCP_BASE_MISSING', 'the frame is a delta and no base was given');
 }

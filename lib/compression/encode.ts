@@ -13,6 +13,7 @@ import { encodePayloadAsync, inputBuffer } from './payload.ts';
 import { throwIfAborted } from './signal.ts';
 import { countEncoded, countRejectedDelta } from './stats.ts';
 import { bindingOf } from './tier.ts';
+import { DEFAULT_LEVEL } from './types.ts';
 import type { Codec, Digest, DigestKind } from './types.ts';
 
 /** Options of {@link encodeFull} and {@link encodeDelta}. */
@@ -38,8 +39,6 @@ export interface Encoded {
   readonly digest: Digest;
 }
 
-/** Level used when none is given. */
-export const DEFAULT_LEVEL = 3;
 /** The full form is made for comparison unless the delta is below this share of the value. */
 const SURELY_SMALLER_SHARE = 1 / 100;
 /** Or below this share of what samples of the value say of the full form. */
@@ -143,7 +142,7 @@ function estimatedFull(binding: CodecBinding, content: Buffer): number {
 
 function finish(encoded: Encoded, contentBytes: number, baseBytes: number | undefined): Encoded {
   const { codec, frame } = encoded;
-  countEncoded({ codec, contentBytes, frameBytes: frame.length, baseBytes });
+  countEncoded(codec, contentBytes, frame.length, baseBytes);
   return encoded;
 }
 

@@ -12,6 +12,12 @@
  */
 import type { CodecLimits } from '../limits.ts';
 import type { CodecBinding, NativeBinding } from '../native/contract.ts';
+import {
+  RECORD_VERSION,
+  isCodedRecord,
+  isRecordFrame,
+  readRecordHeader,
+} from '../native/record-frame.ts';
 import { bindingOf } from './tier.ts';
 import { DwcpError } from '../errors.ts';
 import { Codec, DigestKind } from './types.ts';
@@ -45,6 +51,8 @@ export interface Checksum {
 
 /** What a frame says about itself. */
 export interface FrameInfo {
+  /** The short form of records, or the full one. */
+  readonly form: 'full' | 'record';
   readonly version: number;
   readonly codec: Codec;
   /** Decoded size, bytes. */
@@ -87,33 +95,53 @@ export function writeFrame(
   header: FrameHeader,
   payload: Uint8Array,
 ): Buffer {
-  const { codec, contentBytes, base, dictionaryId, checksum } = header;
-  const padding = paddingFor(header, payload.length);
-  const headerBytes =
-    5 +
+  const headerBytes = headerSize(header, payload.length);
+  const frame = Buffer.allocUnsafe(
+    headerBytes + payload.length + paddingFor(header, payload.length),
+  );
+  frame.set(payload, headerBytes);
+  finishFrame(binding, header, frame, payload.length);
+  return frame;
+}
+
+/** Size of the header of a frame with `storedBytes` of payload, bytes. */
+export function headerSize(header: FrameHeader, storedBytes: number): number {
+  const { contentBytes, base, dictionaryId, checksum } = header;
+  const padding = paddingFor(header, storedBytes);
+  return (
+    SIZES_AT +
     varintSize(contentBytes) +
-    varintSize(payload.length) +
+    varintSize(storedBytes) +
     (padding > 0 ? varintSize(padding) : 0) +
     (base ? DIGEST_BYTES : 0) +
     (dictionaryId === undefined ? 0 : DICTIONARY_ID_BYTES) +
     checksum.bytes.length +
-    4;
-  const frame = Buffer.allocUnsafe(headerBytes + payload.length + padding);
+    4
+  );
+}
+
+/** Writes header and padding around a payload that lies where the header will end. */
+export function finishFrame(
+  binding: CodecBinding,
+  header: FrameHeader,
+  frame: Buffer,
+  storedBytes: number,
+): void {
+  const { codec, contentBytes, base, dictionaryId, checksum } = header;
+  const padding = paddingFor(header, storedBytes);
   frame[0] = MAGIC_0;
   frame[1] = MAGIC_1;
   frame[2] = FRAME_VERSION;
   frame[3] = codec;
   frame[4] = flagsOf(header) | (padding > 0 ? FLAG_PADDED : 0);
   let at = writeVarint(frame, SIZES_AT, contentBytes);
-  at = writeVarint(frame, at, payload.length);
+  at = writeVarint(frame, at, storedBytes);
   if (padding > 0) at = writeVarint(frame, at, padding);
   if (base) at += base.bytes.copy(frame, at);
   if (dictionaryId !== undefined) at = frame.writeUInt32LE(dictionaryId, at);
   at += checksum.bytes.copy(frame, at);
   at = frame.writeUInt32LE(binding.crc32c(frame.subarray(0, at)), at);
-  frame.set(payload, at);
-  frame.fill(0, at + payload.length);
-  return frame;
+  frame.fill(0, at + storedBytes, at + storedBytes + padding);
 }
 
 function flagsOf({ checksum, base, dictionaryId }: FrameHeader): number {
@@ -121,7 +149,11 @@ function flagsOf({ checksum, base, dictionaryId }: FrameHeader): number {
   return checksum.kind | ((base?.kind ?? 0) << 2) | named;
 }
 
-function paddingFor({ contentBytes, base, maxRatio }: FrameHeader, storedBytes: number): number {
+/** Zeros a frame needs to stay under `maxRatio`. */
+export function paddingFor(
+  { contentBytes, base, maxRatio }: FrameHeader,
+  storedBytes: number,
+): number {
   if (maxRatio === undefined || base || contentBytes <= RATIO_FLOOR_BYTES) return 0;
   return Math.max(0, Math.ceil(contentBytes / maxRatio) - storedBytes);
 }
@@ -132,6 +164,7 @@ function paddingFor({ contentBytes, base, maxRatio }: FrameHeader, storedBytes: 
  */
 export function parseFrame(binding: CodecBinding, frame: Uint8Array): FrameInfo {
   const bytes = asBuffer(frame);
+  if (isRecordFrame(bytes)) return recordInfo(bytes);
   const reader = new ByteReader(bytes);
   if (bytes.length < 2 || bytes[0] !== MAGIC_0 || bytes[1] !== MAGIC_1) {
     throw new DwcpError('ERR_DWCP_FRAME_MAGIC');
@@ -170,6 +203,7 @@ export function parseFrame(binding: CodecBinding, frame: Uint8Array): FrameInfo 
   if (codec === Codec.raw && storedBytes !== contentBytes) corrupt('raw sizes differ');
   if (reader.remaining !== storedBytes + padding) corrupt('payload length differs from the header');
   return {
+    form: 'full',
     version,
     codec,
     contentBytes,
@@ -179,6 +213,25 @@ export function parseFrame(binding: CodecBinding, frame: Uint8Array): FrameInfo 
     base,
     dictionaryId,
     checksum,
+  };
+}
+
+function recordInfo(frame: Buffer): FrameInfo {
+  const { coded, contentBytes, dictionaryId, checksum, headerBytes } = readRecordHeader(frame);
+  const bytes = Buffer.alloc(checksum === undefined ? 0 : 4);
+  if (checksum !== undefined) bytes.writeUInt32LE(checksum);
+  const kind = checksum === undefined ? ChecksumKind.none : ChecksumKind.crc32c;
+  return {
+    form: 'record',
+    version: RECORD_VERSION,
+    codec: coded ? Codec.zstd : Codec.raw,
+    contentBytes,
+    storedBytes: frame.length - headerBytes,
+    headerBytes,
+    frameBytes: frame.length,
+    base: undefined,
+    dictionaryId,
+    checksum: { kind, bytes },
   };
 }
 
@@ -193,11 +246,13 @@ export function readFrameInfo(frame: Uint8Array, native?: NativeBinding): FrameI
 
 /** The codec of a frame this build wrote. */
 export function codecOf(frame: Buffer): Codec {
+  if (isRecordFrame(frame)) return isCodedRecord(frame) ? Codec.zstd : Codec.raw;
   return frame[3] as Codec;
 }
 
 /** Decoded size of a frame that {@link parseFrame} has seen, bytes. */
 export function contentBytesOf(frame: Buffer): number {
+  if (isRecordFrame(frame)) return readRecordHeader(frame).contentBytes;
   return new ByteReader(frame, SIZES_AT).varint();
 }
 

@@ -1,9 +1,20 @@
 /** `dwcp/compression`: the public API. */
 export { Baseline } from './baseline.ts';
+export {
+  compressBatch,
+  compressBatchAsync,
+  compressBatchInto,
+  compressBatchIntoAsync,
+  decompressBatch,
+  decompressBatchAsync,
+  decompressBatchInto,
+  decompressBatchIntoAsync,
+} from './batch.ts';
+export type { Batch, BatchOptions, BatchReadOptions } from './batch.ts';
 export { codecName, codecsOf } from './codecs.ts';
 export type { CodecSet } from './codecs.ts';
 export { compress, compressAsync, decompress, decompressAsync } from './compress.ts';
-export type { CompressAsyncOptions, CompressOptions } from './compress.ts';
+export type { CompressAsyncOptions } from './compress.ts';
 export { decodeFrame, decodeFrameSync } from './decode.ts';
 export type { Decoded, DecodeOptions } from './decode.ts';
 export { Dictionary } from './dictionary.ts';
@@ -35,6 +46,14 @@ export type { DecodeOutcome, DecoderOptions, DecoderStats } from './decoder.ts';
 export type { Method } from './frame-maker.ts';
 export type { Goodput } from './link-rate.ts';
 export type { Nack, NackReason, Offer, Reason } from './peer-keys.ts';
+export {
+  compressBound,
+  compressInto,
+  compressIntoAsync,
+  decompressInto,
+  decompressIntoAsync,
+} from './into.ts';
+export type { CompressOptions } from './record.ts';
 export { stats } from './stats.ts';
 export type { CodecCounters, CodecStats, EncodeEvent } from './stats.ts';
 export type { TrainAsyncOptions, TrainOptions } from './training.ts';

@@ -1,7 +1,7 @@
 /** The level of each frame of an encoder: by the link, by what this process takes, by what the key gave before. */
 import { CodecSpeeds, ratioAtUsual } from './codec-speeds.ts';
 import type { Form, Measured } from './codec-speeds.ts';
-import { DEFAULT_LEVEL } from './encode.ts';
+import { DEFAULT_LEVEL } from './types.ts';
 import { ValueCache } from './value-cache.ts';
 
 /** What an encoder was told. */

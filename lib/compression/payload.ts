@@ -19,6 +19,11 @@ import { Codec } from './types.ts';
 
 /** Below this size a pool hop costs more than compressing in place, bytes. */
 const SYNC_ENCODE_BYTES = 4 * 1024;
+/** The same with a dictionary, which makes it faster, bytes. */
+const SYNC_DICTIONARY_BYTES = 8 * 1024;
+/** Levels above cost so much more per byte. */
+const FAST_LEVELS = 5;
+const SLOW_LEVEL_COST = 8;
 /** Below this size a pool hop costs more than decompressing in place, bytes. */
 const SYNC_DECODE_BYTES = 64 * 1024;
 
@@ -44,6 +49,25 @@ export interface DecodeRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** True when a pool hop would cost more than encoding `sizeBytes` in place. */
+export function isBriefEncode(
+  sizeBytes: number,
+  {
+    level,
+    prefix,
+    dictionary,
+  }: Omit<EncodeRequest, 'codec' | 'dictionary'> & { dictionary?: unknown },
+): boolean {
+  const work = sizeBytes + (prefix?.length ?? 0);
+  const most = dictionary ? SYNC_DICTIONARY_BYTES : SYNC_ENCODE_BYTES;
+  return work <= (level <= FAST_LEVELS ? most : most / SLOW_LEVEL_COST);
+}
+
+/** True when a pool hop would cost more than decoding to `contentBytes` in place. */
+export function isBriefDecode(contentBytes: number): boolean {
+  return contentBytes <= SYNC_DECODE_BYTES;
+}
+
 /** Encodes `bytes` now. Raw payloads are views of `bytes`. */
 export function encodePayload(
   binding: CodecBinding,
@@ -64,7 +88,7 @@ export async function encodePayloadAsync(
   request: EncodeRequest,
 ): Promise<Uint8Array> {
   const { codec, level, prefix, dictionary } = request;
-  if (bytes.length + (prefix?.length ?? 0) <= SYNC_ENCODE_BYTES || codec === Codec.raw) {
+  if (isBriefEncode(bytes.length, request) || codec === Codec.raw) {
     return encodePayload(binding, bytes, request);
   }
   if (codec === Codec.brotli) return brotliEncodeAsync(bytes, brotliQuality(level));
@@ -102,7 +126,7 @@ export async function decodePayloadAsync(
   request: DecodeRequest,
 ): Promise<Buffer> {
   const { codec, contentBytes, limits, prefix, dictionary, signal } = request;
-  if (contentBytes <= SYNC_DECODE_BYTES || codec === Codec.raw) {
+  if (isBriefDecode(contentBytes) || codec === Codec.raw) {
     return decodePayload(binding, payload, request);
   }
   if (codec === Codec.chunk) {

@@ -13,7 +13,7 @@ import { literalsOf, packOps, writeChunkPayload } from './chunk-format.ts';
 import { storeLiteralsAsync, storeOpsAsync } from './chunk-parts.ts';
 import type { ChunkOps } from './chunk-scan.ts';
 import { computeDigestAsync, digestKinds } from './digest.ts';
-import { DEFAULT_LEVEL, deltaOrWhole } from './encode.ts';
+import { deltaOrWhole } from './encode.ts';
 import type { EncodeOptions, Encoded } from './encode.ts';
 import { writeFrame } from './frame.ts';
 import { RAW_BELOW_BYTES } from './full-frame.ts';
@@ -22,7 +22,7 @@ import { throwIfAborted } from './signal.ts';
 import { parseSignature, writeSignature } from './signature-format.ts';
 import type { SignatureInfo } from './signature-format.ts';
 import { bindingOf } from './tier.ts';
-import { Codec } from './types.ts';
+import { Codec, DEFAULT_LEVEL } from './types.ts';
 import type { DigestKind } from './types.ts';
 
 /** Options of {@link signature}. */

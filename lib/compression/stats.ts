@@ -53,13 +53,43 @@ function countersOf(codec: Codec): Counters {
   return counters;
 }
 
-/** Counts a frame that was handed to a caller. */
-export function countEncoded(event: EncodeEvent): void {
-  const counters = countersOf(event.codec);
+/** Counts a frame that was handed to a caller; its arguments are those of {@link EncodeEvent}. */
+export function countEncoded(
+  codec: Codec,
+  contentBytes: number,
+  frameBytes: number,
+  baseBytes: number | undefined,
+): void {
+  const counters = countersOf(codec);
   counters.encoded++;
-  counters.encodedContentBytes += event.contentBytes;
-  counters.encodedFrameBytes += event.frameBytes;
-  if (encodeChannel.hasSubscribers) encodeChannel.publish(event);
+  counters.encodedContentBytes += contentBytes;
+  counters.encodedFrameBytes += frameBytes;
+  if (!encodeChannel.hasSubscribers) return;
+  encodeChannel.publish({ codec, contentBytes, frameBytes, baseBytes } satisfies EncodeEvent);
+}
+
+/** Counts a batch of records that was handed to a caller, under `zstd`; the channel is not told. */
+export function countEncodedRecords(
+  records: number,
+  contentBytes: number,
+  frameBytes: number,
+): void {
+  const counters = countersOf(Codec.zstd);
+  counters.encoded += records;
+  counters.encodedContentBytes += contentBytes;
+  counters.encodedFrameBytes += frameBytes;
+}
+
+/** Counts a batch of records that was read and verified, under `zstd`. */
+export function countDecodedRecords(
+  records: number,
+  frameBytes: number,
+  contentBytes: number,
+): void {
+  const counters = countersOf(Codec.zstd);
+  counters.decoded += records;
+  counters.decodedFrameBytes += frameBytes;
+  counters.decodedContentBytes += contentBytes;
 }
 
 /** Counts a frame that was read and verified. */

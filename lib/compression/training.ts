@@ -4,7 +4,7 @@
  */
 import { DwcpError, invalidArg } from '../errors.ts';
 import type { DictionaryTraining, TrainingOptions } from '../native/contract.ts';
-import { DEFAULT_LEVEL } from './encode.ts';
+import { DEFAULT_LEVEL } from './types.ts';
 import { inputBuffer } from './payload.ts';
 
 /** Options of `Dictionary.train`. */

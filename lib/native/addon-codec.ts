@@ -2,8 +2,10 @@
  * The codec binding over the addon: checks arguments, passes scalars and views flat across the seam, and
  * turns the addon's plain coded errors into `DwcpError`s. Holds no state.
  */
-import { DwcpError, type ErrorCode, errorCodes, invalidArg } from '../errors.ts';
+import { invalidArg } from '../errors.ts';
 import { AddonDictionary, type DictionaryExports, dictionaryHandle } from './addon-dictionary.ts';
+import { asDwcpError } from './addon-error.ts';
+import { AddonRecords, type RecordExports } from './addon-records.ts';
 import { type TrainingExports, trainRequest } from './addon-training.ts';
 import {
   checkBlockBytes,
@@ -25,6 +27,7 @@ import type {
   DeltaEncodeOptions,
   DeltaIndex,
   DictionaryTraining,
+  RecordBinding,
   TrainingOptions,
   ZstdCompressOptions,
   ZstdDecompressOptions,
@@ -48,7 +51,8 @@ type DecompressRequest = readonly [
 type IndexHandle = object;
 
 /** What the addon file exports. `contract` changes with any change here. */
-export interface AddonExports extends DictionaryExports, TrainingExports, IoExports {
+export interface AddonExports
+  extends DictionaryExports, RecordExports, TrainingExports, IoExports {
   readonly contract: number;
   readonly zstdVersion: string;
   /** Instruction set CRC-32C runs on: `sse4.2` or `scalar`. */
@@ -59,6 +63,10 @@ export interface AddonExports extends DictionaryExports, TrainingExports, IoExpo
   xxh3Async(bytes: Uint8Array): Promise<Buffer>;
   zstdCompress(...request: CompressRequest): Buffer;
   zstdCompressAsync(...request: CompressRequest): Promise<Buffer>;
+  zstdCompressInto(...request: readonly [...CompressRequest, Uint8Array]): number;
+  zstdCompressIntoAsync(...request: readonly [...CompressRequest, Uint8Array]): Promise<number>;
+  zstdDecompressInto(...request: readonly [...DecompressRequest, Uint8Array]): number;
+  zstdDecompressIntoAsync(...request: readonly [...DecompressRequest, Uint8Array]): Promise<number>;
   zstdDecompress(...request: DecompressRequest): Buffer;
   zstdDecompressAsync(...request: DecompressRequest): Promise<Buffer>;
   /** What run comparison runs on: `avx2` or `scalar`. */
@@ -101,15 +109,7 @@ type MatchRequest = readonly [
 ];
 
 /** The contract number this TypeScript was written for. */
-export const ADDON_CONTRACT = 6;
-
-const isErrorCode = (code: unknown): code is ErrorCode =>
-  typeof code === 'string' && Object.hasOwn(errorCodes, code);
-
-function asDwcpError(error: unknown): unknown {
-  if (!(error instanceof Error && 'code' in error && isErrorCode(error.code))) return error;
-  return new DwcpError(error.code, error.message);
-}
+export const ADDON_CONTRACT = 7;
 
 /** {@link DeltaIndex} over the addon's object. */
 class AddonIndex implements DeltaIndex {
@@ -142,10 +142,12 @@ export class AddonCodec implements CodecBinding {
     deltaEncode: true,
     deltaDecode: true,
   };
+  readonly records: RecordBinding;
   readonly #addon: AddonExports;
 
   constructor(addon: AddonExports) {
     this.#addon = addon;
+    this.records = new AddonRecords(addon);
   }
 
   crc32c(bytes: Uint8Array, seed = 0): number {
@@ -195,6 +197,58 @@ export class AddonCodec implements CodecBinding {
     const request = decompressRequest(bytes, options);
     try {
       return await this.#addon.zstdDecompressAsync(...request);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
+  zstdCompressInto(bytes: Uint8Array, target: Uint8Array, options: ZstdCompressOptions): number {
+    const request = compressRequest(bytes, options);
+    checkBytes('target', target);
+    try {
+      return this.#addon.zstdCompressInto(...request, target);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
+  async zstdCompressIntoAsync(
+    bytes: Uint8Array,
+    target: Uint8Array,
+    options: ZstdCompressOptions,
+  ): Promise<number> {
+    const request = compressRequest(bytes, options);
+    checkBytes('target', target);
+    try {
+      return await this.#addon.zstdCompressIntoAsync(...request, target);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
+  zstdDecompressInto(
+    bytes: Uint8Array,
+    target: Uint8Array,
+    options: ZstdDecompressOptions,
+  ): number {
+    const request = decompressRequest(bytes, options);
+    checkBytes('target', target);
+    try {
+      return this.#addon.zstdDecompressInto(...request, target);
+    } catch (error) {
+      throw asDwcpError(error);
+    }
+  }
+
+  async zstdDecompressIntoAsync(
+    bytes: Uint8Array,
+    target: Uint8Array,
+    options: ZstdDecompressOptions,
+  ): Promise<number> {
+    const request = decompressRequest(bytes, options);
+    checkBytes('target', target);
+    try {
+      return await this.#addon.zstdDecompressIntoAsync(...request, target);
     } catch (error) {
       throw asDwcpError(error);
     }

@@ -1,9 +1,13 @@
 /** A dictionary of the addon: its native object, and the checks before it is handed over again. */
 import { invalidArg } from '../errors.ts';
+import type { DecodeRecord, EncodeRecord } from './addon-records.ts';
 import type { ZstdDictionary } from './contract.ts';
 
-/** The addon's object that owns a dictionary; opaque. */
-export type DictionaryHandle = object;
+/** The addon's object that owns a dictionary, with the record functions that use it. */
+export interface DictionaryHandle {
+  readonly encode: EncodeRecord;
+  readonly decode: DecodeRecord;
+}
 
 /** The dictionary functions of the addon. */
 export interface DictionaryExports {
@@ -16,12 +20,16 @@ export interface DictionaryExports {
 export class AddonDictionary implements ZstdDictionary {
   readonly id: number;
   readonly handle: DictionaryHandle;
+  readonly encode: EncodeRecord;
+  readonly decode: DecodeRecord;
   readonly #addon: DictionaryExports;
 
   constructor(addon: DictionaryExports, bytes: Uint8Array, id: number) {
     this.#addon = addon;
     this.id = id;
     this.handle = addon.zstdDictionary(bytes, id);
+    this.encode = this.handle.encode;
+    this.decode = this.handle.decode;
   }
 
   get sizeBytes(): number {

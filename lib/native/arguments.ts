@@ -35,6 +35,15 @@ export function checkBytes(path: string, bytes: unknown): asserts bytes is Uint8
   }
 }
 
+/** Refuses two views that share memory. */
+export function checkApart(path: string, a: Uint8Array, b: Uint8Array): void {
+  const apart =
+    a.buffer !== b.buffer ||
+    a.byteOffset >= b.byteOffset + b.length ||
+    b.byteOffset >= a.byteOffset + a.length;
+  if (!apart) invalidArg(path, 'memory that the input does not share', a);
+}
+
 /** `ArrayBuffer.prototype.detached` is younger than Node 20; a view over a detached buffer throws. */
 function isDetached(buffer: ArrayBuffer): boolean {
   try {

@@ -124,6 +124,71 @@ export interface DeltaIndex {
   release(): void;
 }
 
+/** Records end to end in one arena, and where to put what becomes of them. */
+export interface RecordBatch {
+  readonly arena: Uint8Array;
+  /** Size of each record in the arena, bytes; what lies behind the last is ignored. */
+  readonly lengths: Uint32Array;
+  readonly target: Uint8Array;
+  /** Size of each result in the target; at least as many as there are records. */
+  readonly targetLengths: Uint32Array;
+}
+
+/**
+ * Records of up to 64 KiB in the short form of the codec frame (`record-frame.ts`), straight into the
+ * caller's memory; inputs and targets share none. Calls return the bytes written and allocate nothing on
+ * the addon. `dictionary` is what is written with, or what a frame may name. Errors are those of frames,
+ * ERR_DWCP_OUTPUT_LIMIT when a result does not fit (the target of a single record is then as it was) and
+ * ERR_DWCP_DICTIONARY_MISMATCH; those of a batch carry the index of the record in `detail.record`.
+ */
+export interface RecordBinding {
+  encode(
+    content: Uint8Array,
+    target: Uint8Array,
+    level: number,
+    checked: boolean,
+    dictionary: ZstdDictionary | undefined,
+  ): number;
+  encodeAsync(
+    content: Uint8Array,
+    target: Uint8Array,
+    level: number,
+    checked: boolean,
+    dictionary: ZstdDictionary | undefined,
+  ): Promise<number>;
+  decode(
+    frame: Uint8Array,
+    target: Uint8Array,
+    maxOutputBytes: number,
+    dictionary: ZstdDictionary | undefined,
+  ): number;
+  encodeBatch(
+    batch: RecordBatch,
+    level: number,
+    checked: boolean,
+    dictionary: ZstdDictionary | undefined,
+  ): number;
+  encodeBatchAsync(
+    batch: RecordBatch,
+    level: number,
+    checked: boolean,
+    dictionary: ZstdDictionary | undefined,
+  ): Promise<number>;
+  /** `maxOutputBytes` bounds the records together. */
+  decodeBatch(
+    batch: RecordBatch,
+    maxOutputBytes: number,
+    dictionaries: readonly ZstdDictionary[],
+  ): number;
+  decodeBatchAsync(
+    batch: RecordBatch,
+    maxOutputBytes: number,
+    dictionaries: readonly ZstdDictionary[],
+  ): Promise<number>;
+  /** Decoded size that frames claim together, held against the limit. */
+  batchContentBytes(arena: Uint8Array, lengths: Uint32Array, maxOutputBytes: number): number;
+}
+
 /**
  * The codec part of the addon. Inputs are borrowed until the call returns or the promise settles and
  * must not be changed meanwhile; outputs belong to the caller. Errors are `DwcpError`s:
@@ -141,6 +206,23 @@ export interface CodecBinding {
   zstdCompressAsync(bytes: Uint8Array, options: ZstdCompressOptions): Promise<Buffer>;
   zstdDecompress(bytes: Uint8Array, options: ZstdDecompressOptions): Buffer;
   zstdDecompressAsync(bytes: Uint8Array, options: ZstdDecompressOptions): Promise<Buffer>;
+  /**
+   * As the forms above into the front of `target`, which shares no memory with `bytes`; the size is
+   * returned. ERR_DWCP_OUTPUT_LIMIT when it does not fit. After a failure what is in `target` is undefined.
+   */
+  zstdCompressInto(bytes: Uint8Array, target: Uint8Array, options: ZstdCompressOptions): number;
+  zstdCompressIntoAsync(
+    bytes: Uint8Array,
+    target: Uint8Array,
+    options: ZstdCompressOptions,
+  ): Promise<number>;
+  zstdDecompressInto(bytes: Uint8Array, target: Uint8Array, options: ZstdDecompressOptions): number;
+  zstdDecompressIntoAsync(
+    bytes: Uint8Array,
+    target: Uint8Array,
+    options: ZstdDecompressOptions,
+  ): Promise<number>;
+  readonly records: RecordBinding;
   /**
    * A dictionary of a copy of `bytes`: trained by zstd, or raw content. `id` names it, not 0.
    * @throws ERR_DWCP_DICTIONARY_INVALID when the bytes are no usable dictionary

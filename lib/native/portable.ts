@@ -17,6 +17,7 @@ import type {
   DictionaryTraining,
   NativeBinding,
   NativeStatus,
+  RecordBinding,
   TrainingOptions,
   ZstdCompressOptions,
   ZstdDecompressOptions,
@@ -26,6 +27,7 @@ import { crc32c } from './crc32c.ts';
 import { DeltaDecoder } from './delta-read.ts';
 import { type NodeZstd, type NodeZstdProbe, probeNodeZstd, zstdParameter } from './node-zstd.ts';
 import { PortableDictionary, portableDictionary } from './portable-dictionary.ts';
+import { PortableRecords } from './portable-records.ts';
 import { trainPortable } from './portable-training.ts';
 import { xxh3, xxh3Async } from './xxh3.ts';
 import { decodeZstd, decodeZstdAsync } from './zstd-decode.ts';
@@ -65,6 +67,7 @@ function promised(task: Task, finish: (result: Buffer) => Buffer): Promise<Buffe
 
 /** {@link CodecBinding} over `node:zlib`. The first use of zstd probes what this Node can do. */
 class PortableCodec implements CodecBinding {
+  readonly records: RecordBinding = new PortableRecords(this);
   #found: NodeZstdProbe | undefined;
 
   get #probe(): NodeZstdProbe {
@@ -136,6 +139,34 @@ class PortableCodec implements CodecBinding {
     if (zstd === undefined) return decodeZstdAsync(bytes, limits, startOf(limits));
     const [settings, finish] = nodeDecompression(bytes, limits);
     return promised((done) => zstd.zstdDecompress(bytes, settings, done), finish);
+  }
+
+  zstdCompressInto(bytes: Uint8Array, target: Uint8Array, options: ZstdCompressOptions): number {
+    return fit(this.zstdCompress(bytes, options), target);
+  }
+
+  async zstdCompressIntoAsync(
+    bytes: Uint8Array,
+    target: Uint8Array,
+    options: ZstdCompressOptions,
+  ): Promise<number> {
+    return fit(await this.zstdCompressAsync(bytes, options), target);
+  }
+
+  zstdDecompressInto(
+    bytes: Uint8Array,
+    target: Uint8Array,
+    options: ZstdDecompressOptions,
+  ): number {
+    return fit(this.zstdDecompress(bytes, options), target);
+  }
+
+  async zstdDecompressIntoAsync(
+    bytes: Uint8Array,
+    target: Uint8Array,
+    options: ZstdDecompressOptions,
+  ): Promise<number> {
+    return fit(await this.zstdDecompressAsync(bytes, options), target);
   }
 
   zstdDictionary(bytes: Uint8Array, id: number): ZstdDictionary {
@@ -286,6 +317,14 @@ function nodeDecompression(bytes: Uint8Array, limits: ZstdDecompressOptions) {
     );
   };
   return [settings, finish] as const;
+}
+
+function fit(result: Uint8Array, target: Uint8Array): number {
+  if (result.length > target.length) {
+    throw new DwcpError('ERR_DWCP_OUTPUT_LIMIT', 'The result does not fit into the target.');
+  }
+  target.set(result);
+  return result.length;
 }
 
 /** The portable binding. */

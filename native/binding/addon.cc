@@ -6,13 +6,14 @@
 #include "binding/dictionary_object.h"
 #include "binding/instance.h"
 #include "binding/io_binding.h"
+#include "binding/record_binding.h"
 #include "binding/signature_binding.h"
 #include "binding/training_binding.h"
 
 namespace {
 
 /// Changes with any change of the exports; lib/native/addon-codec.ts expects the same number.
-constexpr double kContract = 6;
+constexpr double kContract = 7;
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new dwcp::binding::Instance);
@@ -21,6 +22,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   dwcp::binding::export_delta(env, exports);
   dwcp::binding::export_io(env, exports);
   dwcp::binding::export_dictionary(env, exports);
+  dwcp::binding::export_records(env, exports);
+  dwcp::binding::export_batches(env, exports);
   dwcp::binding::export_signature(env, exports);
   dwcp::binding::export_training(env, exports);
   return exports;

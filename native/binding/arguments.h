@@ -19,7 +19,18 @@ enum class Use : uint8_t { kDuringCall, kAfterCall };
 /// Throws a plain Error with the status's code and message.
 void throw_status(Napi::Env env, const Status& status);
 
+/// The same with a property `record`, the index of the record of a batch that is at fault.
+void throw_status(napi_env env, const Status& status, size_t record);
+
+/// A plain Error with the status's code and message; null during teardown.
+napi_value make_error(napi_env env, const Status& status);
+
+/// Gives `error` the property `record`.
+void name_record(napi_env env, napi_value error, size_t record);
+
 /// Reads an integer within [min, max]. `message` says what is wrong otherwise.
+bool read_integer(napi_env env, napi_value value, int64_t min, int64_t max, const char* message,
+                  int64_t& out);
 bool read_integer(const Napi::CallbackInfo& info, size_t index, int64_t min, int64_t max,
                   const char* message, int64_t& out);
 
@@ -27,6 +38,14 @@ bool read_integer(const Napi::CallbackInfo& info, size_t index, int64_t min, int
 /// fixed-length one.
 bool read_bytes(const Napi::CallbackInfo& info, size_t index, Use use,
                 std::span<const uint8_t>& out);
+
+bool read_bytes(napi_env env, napi_value value, Use use, std::span<const uint8_t>& out);
+
+/// The same for memory to write to.
+bool read_target(napi_env env, napi_value value, Use use, std::span<uint8_t>& out);
+
+/// The same for a Uint32Array.
+bool read_words(napi_env env, napi_value value, Use use, std::span<uint32_t>& out);
 
 /// The same, and `undefined` reads as an empty span.
 bool read_optional_bytes(const Napi::CallbackInfo& info, size_t index, Use use,

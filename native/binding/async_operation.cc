@@ -5,20 +5,6 @@
 #include "binding/arguments.h"
 
 namespace dwcp::binding {
-namespace {
-
-napi_value to_error(napi_env env, const Status& status) {
-  napi_value code = nullptr;
-  napi_value message = nullptr;
-  napi_value error = nullptr;
-  napi_create_string_utf8(env, name(status.code), NAPI_AUTO_LENGTH, &code);
-  napi_create_string_utf8(env, status.message, NAPI_AUTO_LENGTH, &message);
-  napi_create_error(env, code, message, &error);
-  return error;
-}
-
-}  // namespace
-
 Napi::Value AsyncOperation::start(Napi::Env env, std::unique_ptr<AsyncOperation> operation,
                                   const char* resource) {
   napi_value promise = nullptr;
@@ -71,7 +57,8 @@ void AsyncOperation::settle(Napi::Env env) {
   if (thrown) napi_get_and_clear_last_exception(env, &error);
   if (error == nullptr) {
     const Status lost{ErrorCode::LIMIT, "The result could not be handed over."};
-    error = to_error(env, status_.ok() ? lost : status_);
+    error = make_error(env, status_.ok() ? lost : status_);
+    if (error != nullptr) describe(env, error);
   }
   if (error != nullptr) napi_reject_deferred(env, deferred_, error);
 }

@@ -21,7 +21,7 @@ class AsyncOperation {
   static Napi::Value start(Napi::Env env, std::unique_ptr<AsyncOperation> operation,
                            const char* resource);
 
-  /// Keeps `value` alive until completion. Up to three values.
+  /// Keeps `value` alive until completion. Up to five values.
   void hold(Napi::Env env, napi_value value);
 
  protected:
@@ -30,6 +30,9 @@ class AsyncOperation {
 
   /// Makes the value to resolve with; null with a pending exception when that fails.
   virtual napi_value result(Napi::Env env) = 0;
+
+  /// Adds to the error of a failed `execute` what the status cannot say.
+  virtual void describe(napi_env env, napi_value error) const {}
 
   /// The `index`-th held value.
   napi_value held(Napi::Env env, size_t index) const;
@@ -42,7 +45,7 @@ class AsyncOperation {
 
   napi_async_work work_ = nullptr;
   napi_deferred deferred_ = nullptr;
-  std::array<napi_ref, 3> references_{};
+  std::array<napi_ref, 5> references_{};
   size_t held_ = 0;
   Status status_;
 };

@@ -11,6 +11,7 @@
 #include "binding/dictionary_object.h"
 #include "binding/instance.h"
 #include "binding/output.h"
+#include "binding/record_request.h"
 #include "core/codec/zstd_codec.h"
 #include "core/simd/crc32c.h"
 #include "core/simd/match.h"
@@ -29,8 +30,8 @@ bool read_compress(const Napi::CallbackInfo& info, Use use, Bytes& source,
     return false;
   }
   options.level = static_cast<int>(level);
-  return read_dictionary(info, 3, options.dictionary) && read_bytes(info, 0, use, source) &&
-         read_optional_bytes(info, 2, use, options.prefix);
+  return read_dictionary(info.Env(), info[3], options.dictionary) &&
+         read_bytes(info, 0, use, source) && read_optional_bytes(info, 2, use, options.prefix);
 }
 
 bool read_decompress(const Napi::CallbackInfo& info, Use use, Bytes& frame,
@@ -45,8 +46,8 @@ bool read_decompress(const Napi::CallbackInfo& info, Use use, Bytes& frame,
   }
   options.size_bytes = static_cast<size_t>(size);
   options.max_window_log = static_cast<int>(window_log);
-  return read_dictionary(info, 4, options.dictionary) && read_bytes(info, 0, use, frame) &&
-         read_optional_bytes(info, 3, use, options.prefix);
+  return read_dictionary(info.Env(), info[4], options.dictionary) &&
+         read_bytes(info, 0, use, frame) && read_optional_bytes(info, 3, use, options.prefix);
 }
 
 /// Checks the frame and only then allocates the output, as a Buffer that is decoded into directly.
@@ -89,6 +90,39 @@ class DecompressOperation final : public AsyncOperation {
  private:
   Status execute() override { return codec::decompress(pool_, frame_, options_, target_); }
   napi_value result(Napi::Env env) override { return held(env, 0); }  // the output is held first
+
+  codec::ContextPool& pool_;
+  Bytes frame_;
+  codec::DecompressOptions options_;
+  std::span<uint8_t> target_;
+};
+
+class CompressIntoOperation final : public AsyncOperation {
+ public:
+  CompressIntoOperation(codec::ContextPool& pool, Bytes source, codec::CompressOptions options,
+                        std::span<uint8_t> target)
+      : pool_(pool), source_(source), options_(std::move(options)), target_(target) {}
+
+ private:
+  Status execute() override { return codec::compress(pool_, source_, options_, target_, size_); }
+  napi_value result(Napi::Env env) override { return to_number(env, size_); }
+
+  codec::ContextPool& pool_;
+  Bytes source_;
+  codec::CompressOptions options_;
+  std::span<uint8_t> target_;
+  size_t size_ = 0;
+};
+
+class DecompressIntoOperation final : public AsyncOperation {
+ public:
+  DecompressIntoOperation(codec::ContextPool& pool, Bytes frame, codec::DecompressOptions options,
+                          std::span<uint8_t> target)
+      : pool_(pool), frame_(frame), options_(std::move(options)), target_(target) {}
+
+ private:
+  Status execute() override { return codec::decompress(pool_, frame_, options_, target_); }
+  napi_value result(Napi::Env env) override { return to_number(env, options_.size_bytes); }
 
   codec::ContextPool& pool_;
   Bytes frame_;
@@ -189,9 +223,83 @@ Napi::Value zstd_decompress_async(const Napi::CallbackInfo& info) {
   return AsyncOperation::start(info.Env(), std::move(operation), "dwcp.zstdDecompress");
 }
 
+bool read_compress_into(const Napi::CallbackInfo& info, Use use, Bytes& source,
+                        codec::CompressOptions& options, std::span<uint8_t>& target) {
+  return read_compress(info, use, source, options) &&
+         read_target(info.Env(), info[4], use, target) && apart(info.Env(), source, target) &&
+         apart(info.Env(), options.prefix, target);
+}
+
+bool read_decompress_into(const Napi::CallbackInfo& info, Use use, Bytes& frame,
+                          codec::DecompressOptions& options, std::span<uint8_t>& target) {
+  if (!read_decompress(info, use, frame, options) ||
+      !read_target(info.Env(), info[5], use, target) || !apart(info.Env(), frame, target) ||
+      !apart(info.Env(), options.prefix, target)) {
+    return false;
+  }
+  if (options.size_bytes > target.size()) {
+    throw_status(info.Env(),
+                 {ErrorCode::OUTPUT_LIMIT, "The content does not fit into the target."});
+    return false;
+  }
+  target = target.first(options.size_bytes);
+  return true;
+}
+
+Napi::Value zstd_compress_into(const Napi::CallbackInfo& info) {
+  Bytes source;
+  codec::CompressOptions options;
+  std::span<uint8_t> target;
+  if (!read_compress_into(info, Use::kDuringCall, source, options, target)) return {};
+  size_t size = 0;
+  const Status status =
+      codec::compress(instance_of(info.Env()).pool, source, options, target, size);
+  if (status.ok()) return {info.Env(), to_number(info.Env(), size)};
+  throw_status(info.Env(), status);
+  return {};
+}
+
+Napi::Value zstd_compress_into_async(const Napi::CallbackInfo& info) {
+  Bytes source;
+  codec::CompressOptions options;
+  std::span<uint8_t> target;
+  if (!read_compress_into(info, Use::kAfterCall, source, options, target)) return {};
+  auto& pool = instance_of(info.Env()).pool;
+  auto operation = std::make_unique<CompressIntoOperation>(pool, source, options, target);
+  operation->hold(info.Env(), info[0]);
+  operation->hold(info.Env(), info[4]);
+  if (!options.prefix.empty()) operation->hold(info.Env(), info[2]);
+  return AsyncOperation::start(info.Env(), std::move(operation), "dwcp.zstdCompress");
+}
+
+Napi::Value zstd_decompress_into(const Napi::CallbackInfo& info) {
+  Bytes frame;
+  codec::DecompressOptions options;
+  std::span<uint8_t> target;
+  if (!read_decompress_into(info, Use::kDuringCall, frame, options, target)) return {};
+  const Status status = codec::decompress(instance_of(info.Env()).pool, frame, options, target);
+  if (status.ok()) return {info.Env(), to_number(info.Env(), target.size())};
+  throw_status(info.Env(), status);
+  return {};
+}
+
+Napi::Value zstd_decompress_into_async(const Napi::CallbackInfo& info) {
+  Bytes frame;
+  codec::DecompressOptions options;
+  std::span<uint8_t> target;
+  if (!read_decompress_into(info, Use::kAfterCall, frame, options, target)) return {};
+  auto& pool = instance_of(info.Env()).pool;
+  auto operation = std::make_unique<DecompressIntoOperation>(pool, frame, options, target);
+  operation->hold(info.Env(), info[0]);
+  operation->hold(info.Env(), info[5]);
+  if (!options.prefix.empty()) operation->hold(info.Env(), info[3]);
+  return AsyncOperation::start(info.Env(), std::move(operation), "dwcp.zstdDecompress");
+}
+
 Napi::Value memory_bytes(const Napi::CallbackInfo& info) {
   const Instance& instance = instance_of(info.Env());
-  const size_t bytes = instance.pool.idle_bytes() + instance.index_bytes->value;
+  const size_t bytes =
+      instance.pool.idle_bytes() + instance.records.size_bytes() + instance.index_bytes->value;
   return Napi::Number::New(info.Env(), static_cast<double>(bytes));
 }
 
@@ -206,6 +314,13 @@ void export_codec(Napi::Env env, Napi::Object exports) {
   exports["zstdDecompress"] = Napi::Function::New<zstd_decompress>(env, "zstdDecompress");
   exports["zstdDecompressAsync"] =
       Napi::Function::New<zstd_decompress_async>(env, "zstdDecompressAsync");
+  exports["zstdCompressInto"] = Napi::Function::New<zstd_compress_into>(env, "zstdCompressInto");
+  exports["zstdCompressIntoAsync"] =
+      Napi::Function::New<zstd_compress_into_async>(env, "zstdCompressIntoAsync");
+  exports["zstdDecompressInto"] =
+      Napi::Function::New<zstd_decompress_into>(env, "zstdDecompressInto");
+  exports["zstdDecompressIntoAsync"] =
+      Napi::Function::New<zstd_decompress_into_async>(env, "zstdDecompressIntoAsync");
   exports["memoryBytes"] = Napi::Function::New<memory_bytes>(env, "memoryBytes");
   exports["zstdVersion"] = Napi::String::New(env, codec::zstd_version());
   exports["crc32cVia"] = Napi::String::New(env, simd::crc32c_via());

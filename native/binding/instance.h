@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "core/codec/context_pool.h"
+#include "core/codec/record_codec.h"
 #include "core/shared.h"
 
 namespace dwcp::binding {
@@ -22,6 +23,8 @@ class IoHost;
 /// the contexts without sharing them.
 struct Instance {
   codec::ContextPool pool;
+  /// For calls on the JavaScript thread.
+  codec::RecordCodec records;
   Shared<IndexBytes> index_bytes = Shared<IndexBytes>::make();
   /// The I/O engine once it is used; its cleanup hook, which runs before this is freed, ends it.
   IoHost* io = nullptr;

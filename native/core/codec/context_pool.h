@@ -9,6 +9,9 @@
 #include <array>
 #include <cstddef>
 #include <mutex>
+#include <new>
+
+#include "core/codec/record_codec.h"
 
 namespace dwcp::codec {
 
@@ -35,6 +38,15 @@ struct DecompressKind {
   static void reset(Context* context) {
     ZSTD_DCtx_reset(context, ZSTD_reset_session_and_parameters);
   }
+};
+
+/// Both contexts and the scratch space of records; nothing of a call stays in them.
+struct RecordKind {
+  using Context = RecordCodec;
+  static Context* create() { return new (std::nothrow) RecordCodec; }
+  static void destroy(Context* context) { delete context; }
+  static size_t size_bytes(const Context* context) { return context->size_bytes(); }
+  static void reset(Context* /*context*/) {}
 };
 
 /// Reusable contexts of one kind. Thread-safe.
@@ -104,13 +116,16 @@ class FreeList {
   size_t bytes_ = 0;
 };
 
-/// Both kinds of context.
+/// All kinds of context.
 struct ContextPool {
   FreeList<CompressKind> compress;
   FreeList<DecompressKind> decompress;
+  FreeList<RecordKind> records;
 
   /// Memory held by idle contexts, bytes.
-  size_t idle_bytes() const { return compress.idle_bytes() + decompress.idle_bytes(); }
+  size_t idle_bytes() const {
+    return compress.idle_bytes() + decompress.idle_bytes() + records.idle_bytes();
+  }
 };
 
 }  // namespace dwcp::codec

@@ -77,24 +77,31 @@ size_t configure(ZSTD_CCtx* context, std::span<const uint8_t> source,
 }  // namespace
 
 Status compress(ContextPool& pool, std::span<const uint8_t> source, const CompressOptions& options,
-                Block& frame) {
+                std::span<uint8_t> target, size_t& size) {
   if (overlap(source, options.prefix)) {
     // zstd takes a prefix that shares memory with the source for overwritten and forgets it.
     const Block copy = Block::reserve(options.prefix.size());
     if (!copy.valid()) return kNoMemory;
     std::copy(options.prefix.begin(), options.prefix.end(), copy.bytes().begin());
-    return compress(pool, source, {.level = options.level, .prefix = copy.bytes()}, frame);
+    const CompressOptions with_copy{.level = options.level, .prefix = copy.bytes()};
+    return compress(pool, source, with_copy, target, size);
   }
   const auto context = pool.compress.lease();
-  frame = Block::reserve(ZSTD_compressBound(source.size()));
-  if (context.get() == nullptr || !frame.valid()) return kNoMemory;
+  if (context.get() == nullptr) return kNoMemory;
   const size_t configured = configure(context.get(), source, options);
   if (ZSTD_isError(configured)) return failure(configured);
-  const size_t size = ZSTD_compress2(context.get(), frame.bytes().data(), frame.bytes().size(),
-                                     source.data(), source.size());
-  if (ZSTD_isError(size)) return failure(size);
-  frame.shrink(size);
-  return {};
+  size = ZSTD_compress2(context.get(), target.data(), target.size(), source.data(), source.size());
+  return ZSTD_isError(size) ? failure(size) : Status{};
+}
+
+Status compress(ContextPool& pool, std::span<const uint8_t> source, const CompressOptions& options,
+                Block& frame) {
+  frame = Block::reserve(ZSTD_compressBound(source.size()));
+  if (!frame.valid()) return kNoMemory;
+  size_t size = 0;
+  const Status status = compress(pool, source, options, frame.bytes(), size);
+  if (status.ok()) frame.shrink(size);
+  return status;
 }
 
 Status check_frame(std::span<const uint8_t> frame, const DecompressOptions& options) {

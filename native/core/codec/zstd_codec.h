@@ -33,7 +33,13 @@ struct DecompressOptions {
   Shared<Dictionary> dictionary = {};
 };
 
-/// Compresses `source` into one frame with its content size and without a checksum.
+/// Compresses `source` into the front of `target`, which shares no memory with the inputs, as one
+/// frame with its content size and without a checksum; `size` is what it takes. OUTPUT_LIMIT when
+/// it does not fit; after a failure `target` is undefined.
+Status compress(ContextPool& pool, std::span<const uint8_t> source, const CompressOptions& options,
+                std::span<uint8_t> target, size_t& size);
+
+/// The same into memory of its own.
 Status compress(ContextPool& pool, std::span<const uint8_t> source, const CompressOptions& options,
                 Block& frame);
 
