@@ -9,7 +9,7 @@ import { has, root, run } from './run-step.mjs';
 /** Debian packages by group, each with a command that shows it is there. */
 const packages = {
   build: { 'g++': 'c++', make: 'make', python3: 'python3' },
-  test: { cmake: 'cmake', chromium: 'chromium' },
+  test: { cmake: 'cmake', chromium: 'chromium', zstd: 'zstd' },
   lint: { 'clang-format-14': 'clang-format-14' },
   fuzz: { cmake: 'cmake', 'clang-14': 'clang++-14', 'libclang-rt-14-dev': 'clang++-14' },
   sanitize: { cmake: 'cmake' },

@@ -57,5 +57,12 @@ export type { CompressOptions } from './record.ts';
 export { stats } from './stats.ts';
 export type { CodecCounters, CodecStats, EncodeEvent } from './stats.ts';
 export type { TrainAsyncOptions, TrainOptions } from './training.ts';
+export { exportZstd, exportZstdAsync, importZstd, importZstdAsync } from './zstd.ts';
+export type {
+  ExportAsyncOptions,
+  ExportOptions,
+  ImportAsyncOptions,
+  ImportOptions,
+} from './zstd.ts';
 export { Codec, DigestKind } from './types.ts';
 export type { Digest } from './types.ts';

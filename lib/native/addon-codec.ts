@@ -5,6 +5,7 @@
 import { invalidArg } from '../errors.ts';
 import { AddonDictionary, type DictionaryExports, dictionaryHandle } from './addon-dictionary.ts';
 import { asDwcpError } from './addon-error.ts';
+import { type ExchangeExports, exportRequest, importRequest } from './addon-exchange.ts';
 import { AddonRecords, type RecordExports } from './addon-records.ts';
 import { type TrainingExports, trainRequest } from './addon-training.ts';
 import {
@@ -32,6 +33,8 @@ import type {
   ZstdCompressOptions,
   ZstdDecompressOptions,
   ZstdDictionary,
+  ZstdExportOptions,
+  ZstdImportOptions,
 } from './contract.ts';
 
 type Prefix = Uint8Array | undefined;
@@ -52,7 +55,7 @@ type IndexHandle = object;
 
 /** What the addon file exports. `contract` changes with any change here. */
 export interface AddonExports
-  extends DictionaryExports, RecordExports, TrainingExports, IoExports {
+  extends DictionaryExports, ExchangeExports, RecordExports, TrainingExports, IoExports {
   readonly contract: number;
   readonly zstdVersion: string;
   /** Instruction set CRC-32C runs on: `sse4.2` or `scalar`. */
@@ -109,7 +112,25 @@ type MatchRequest = readonly [
 ];
 
 /** The contract number this TypeScript was written for. */
-export const ADDON_CONTRACT = 7;
+export const ADDON_CONTRACT = 8;
+
+/** What a call of the addon gives; its coded errors become `DwcpError`s. */
+function guarded<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw asDwcpError(error);
+  }
+}
+
+/** The same of a call that gives a promise. */
+async function guardedAsync<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw asDwcpError(error);
+  }
+}
 
 /** {@link DeltaIndex} over the addon's object. */
 class AddonIndex implements DeltaIndex {
@@ -264,25 +285,31 @@ export class AddonCodec implements CodecBinding {
     }
   }
 
+  zstdExport(bytes: Uint8Array, options: ZstdExportOptions): Buffer {
+    return guarded(() => this.#addon.zstdExport(...exportRequest(bytes, options)));
+  }
+
+  async zstdExportAsync(bytes: Uint8Array, options: ZstdExportOptions): Promise<Buffer> {
+    return guardedAsync(() => this.#addon.zstdExportAsync(...exportRequest(bytes, options)));
+  }
+
+  zstdImport(bytes: Uint8Array, options: ZstdImportOptions): Buffer {
+    return guarded(() => this.#addon.zstdImport(...importRequest(bytes, options)));
+  }
+
+  async zstdImportAsync(bytes: Uint8Array, options: ZstdImportOptions): Promise<Buffer> {
+    return guardedAsync(() => this.#addon.zstdImportAsync(...importRequest(bytes, options)));
+  }
+
   dictionaryTrain(samples: readonly Uint8Array[], options: TrainingOptions): DictionaryTraining {
-    const request = trainRequest(samples, options);
-    try {
-      return this.#addon.dictionaryTrain(...request);
-    } catch (error) {
-      throw asDwcpError(error);
-    }
+    return guarded(() => this.#addon.dictionaryTrain(...trainRequest(samples, options)));
   }
 
   async dictionaryTrainAsync(
     samples: readonly Uint8Array[],
     options: TrainingOptions,
   ): Promise<DictionaryTraining> {
-    const request = trainRequest(samples, options);
-    try {
-      return await this.#addon.dictionaryTrainAsync(...request);
-    } catch (error) {
-      throw asDwcpError(error);
-    }
+    return guardedAsync(() => this.#addon.dictionaryTrainAsync(...trainRequest(samples, options)));
   }
 
   deltaIndex(base: Uint8Array): DeltaIndex {

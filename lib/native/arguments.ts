@@ -10,6 +10,8 @@ import type {
   TrainingOptions,
   ZstdCompressOptions,
   ZstdDecompressOptions,
+  ZstdExportOptions,
+  ZstdImportOptions,
 } from './contract.ts';
 
 /** Lowest and highest zstd level accepted. */
@@ -92,6 +94,24 @@ function checkOneContext(prefix: unknown, dictionary: unknown): void {
 /** Checks the id of a dictionary. */
 export function checkDictionaryId(id: unknown): void {
   checkInteger('id', id, 1, 0xffff_ffff);
+}
+
+/** Reads and checks the options of an export once. */
+export function readExportOptions(options: ZstdExportOptions): ZstdExportOptions {
+  if (typeof options !== 'object' || options === null) invalidArg('options', 'an object', options);
+  const { level, checksum, dictionary } = options;
+  checkInteger('options.level', level, zstdLevels.min, zstdLevels.max);
+  if (typeof checksum !== 'boolean') invalidArg('options.checksum', 'true or false', checksum);
+  return { level, checksum, dictionary };
+}
+
+/** Reads and checks the options of an import once. */
+export function readImportOptions(options: ZstdImportOptions): ZstdImportOptions {
+  if (typeof options !== 'object' || options === null) invalidArg('options', 'an object', options);
+  const { maxOutputBytes, maxWindowLog, dictionary } = options;
+  checkInteger('options.maxOutputBytes', maxOutputBytes, 0, MAX_SIZE_BYTES);
+  checkInteger('options.maxWindowLog', maxWindowLog, windowLogs.min, windowLogs.max);
+  return { maxOutputBytes, maxWindowLog, dictionary };
 }
 
 /** Checks samples and reads the options of training on them once. */

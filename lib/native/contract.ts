@@ -68,6 +68,26 @@ export interface ZstdDecompressOptions {
   readonly dictionary?: ZstdDictionary | undefined;
 }
 
+/** Parameters of making a zstd frame for other programs. */
+export interface ZstdExportOptions {
+  /** zstd level, -50 to 19. */
+  readonly level: number;
+  /** Whether the frame ends in a checksum of the content. */
+  readonly checksum: boolean;
+  /** A dictionary of this binding; the frame names it when it was trained. */
+  readonly dictionary?: ZstdDictionary | undefined;
+}
+
+/** Limits of reading zstd frames of other programs. */
+export interface ZstdImportOptions {
+  /** Largest size of all content together, bytes. */
+  readonly maxOutputBytes: number;
+  /** Largest window accepted, log2 bytes. */
+  readonly maxWindowLog: number;
+  /** The dictionary frames were made with. */
+  readonly dictionary?: ZstdDictionary | undefined;
+}
+
 /** Parameters of training a dictionary. */
 export interface TrainingOptions {
   /** Largest size of the dictionary, 1 KiB to 1 MiB. */
@@ -228,6 +248,16 @@ export interface CodecBinding {
    * @throws ERR_DWCP_DICTIONARY_INVALID when the bytes are no usable dictionary
    */
   zstdDictionary(bytes: Uint8Array, id: number): ZstdDictionary;
+  /** A frame that any zstd reads. */
+  zstdExport(bytes: Uint8Array, options: ZstdExportOptions): Buffer;
+  zstdExportAsync(bytes: Uint8Array, options: ZstdExportOptions): Promise<Buffer>;
+  /**
+   * The content of one or more frames of any zstd, with or without sizes, checksums, dictionary ids and
+   * skippable frames. Memory grows with real output.
+   * @throws ERR_DWCP_DICTIONARY_MISMATCH, ERR_DWCP_FRAME_CHECKSUM besides the codes of this interface
+   */
+  zstdImport(bytes: Uint8Array, options: ZstdImportOptions): Buffer;
+  zstdImportAsync(bytes: Uint8Array, options: ZstdImportOptions): Promise<Buffer>;
   /**
    * Trains a dictionary on a copy of `samples`, evenly thinned where they are more than this tier looks
    * at. The same samples give the same dictionary. The addon makes one with entropy tables, the portable

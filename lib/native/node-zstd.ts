@@ -25,6 +25,7 @@ export interface NodeZstd {
 export const zstdParameter = {
   compressionLevel: 100,
   contentSizeFlag: 200,
+  checksumFlag: 201,
   dictIDFlag: 202,
   windowLogMax: 100,
 };

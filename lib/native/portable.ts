@@ -6,7 +6,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DwcpError } from '../errors.ts';
-import { checkBlockBytes, checkBytes, checkSeed, readBlockMatchOptions, readCompressOptions, readDecompressOptions, readDeltaDecodeOptions, readTrainingOptions } from './arguments.ts';
+import { checkBlockBytes, checkBytes, checkSeed, readBlockMatchOptions, readCompressOptions, readDecompressOptions, readDeltaDecodeOptions, readExportOptions, readImportOptions, readTrainingOptions } from './arguments.ts';
 import { BlockHasher, BlockMatcher } from './block-match.ts';
 import type {
   BlockMatchOptions,
@@ -22,6 +22,8 @@ import type {
   ZstdCompressOptions,
   ZstdDecompressOptions,
   ZstdDictionary,
+  ZstdExportOptions,
+  ZstdImportOptions,
 } from './contract.ts';
 import { crc32c } from './crc32c.ts';
 import { DeltaDecoder } from './delta-read.ts';
@@ -34,6 +36,7 @@ import { decodeZstd, decodeZstdAsync } from './zstd-decode.ts';
 import { looksTrained } from './zstd-dictionary.ts';
 import type { DictionaryStart } from './zstd-dictionary.ts';
 import { checkZstdFrame } from './zstd-frame.ts';
+import { ZstdImport, decodeImported, decodeImportedAsync } from './zstd-import.ts';
 
 const lacking = (what: string): DwcpError =>
   new DwcpError('ERR_DWCP_FRAME_CODEC', `The portable tier on this Node cannot ${what}.`);
@@ -43,6 +46,9 @@ function codecError(cause: unknown): DwcpError {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   if (code === 'ERR_BUFFER_TOO_LARGE') {
     return new DwcpError('ERR_DWCP_OUTPUT_LIMIT', undefined, { cause });
+  }
+  if (code === 'ZSTD_error_checksum_wrong') {
+    return new DwcpError('ERR_DWCP_FRAME_CHECKSUM', undefined, { cause });
   }
   if (code === 'ZSTD_error_frameParameter_windowTooLarge') {
     return new DwcpError('ERR_DWCP_WINDOW_LIMIT', undefined, { cause });
@@ -173,6 +179,54 @@ class PortableCodec implements CodecBinding {
     return new PortableDictionary(bytes, id);
   }
 
+  zstdExport(bytes: Uint8Array, options: ZstdExportOptions): Buffer {
+    const [zstd, settings] = this.#export(bytes, options);
+    try {
+      return zstd.zstdCompressSync(bytes, settings);
+    } catch (error) {
+      throw codecError(error);
+    }
+  }
+
+  async zstdExportAsync(bytes: Uint8Array, options: ZstdExportOptions): Promise<Buffer> {
+    const [zstd, settings] = this.#export(bytes, options);
+    return promised(
+      (done) => zstd.zstdCompress(bytes, settings, done),
+      (result) => result,
+    );
+  }
+
+  zstdImport(bytes: Uint8Array, options: ZstdImportOptions): Buffer {
+    const { task, zstd, settings, start } = this.#import(bytes, options);
+    for (const frame of task.frames()) {
+      if (zstd === undefined) {
+        task.take(frame, decodeImported(frame, task.room, start));
+        continue;
+      }
+      try {
+        task.take(frame, zstd.zstdDecompressSync(frame.bytes, settings(task.room)));
+      } catch (error) {
+        throw codecError(error);
+      }
+    }
+    return task.finish();
+  }
+
+  async zstdImportAsync(bytes: Uint8Array, options: ZstdImportOptions): Promise<Buffer> {
+    const { task, zstd, settings, start } = this.#import(bytes, options);
+    for (const frame of task.frames()) {
+      const content =
+        zstd === undefined
+          ? await decodeImportedAsync(frame, task.room, start)
+          : await promised(
+              (done) => zstd.zstdDecompress(frame.bytes, settings(task.room), done),
+              (result) => result,
+            );
+      task.take(frame, content);
+    }
+    return task.finish();
+  }
+
   dictionaryTrain(samples: readonly Uint8Array[], options: TrainingOptions): DictionaryTraining {
     const steps = trainPortable(samples, readTrainingOptions(samples, options));
     for (;;) {
@@ -267,6 +321,40 @@ class PortableCodec implements CodecBinding {
     if (dictionary === undefined) return [zstd, settings] as const;
     if (!dictionaryEncode) throw lacking('compress with a dictionary');
     return [zstd, { ...settings, dictionary: portableDictionary(dictionary)!.bytes }] as const;
+  }
+
+  #export(bytes: Uint8Array, options: ZstdExportOptions) {
+    checkBytes('bytes', bytes);
+    const { level, checksum, dictionary } = readExportOptions(options);
+    const { zstd, dictionaryEncode } = this.#probe;
+    if (zstd === undefined) throw lacking('compress with zstd');
+    if (dictionary !== undefined && !dictionaryEncode) throw lacking('compress with a dictionary');
+    const own = portableDictionary(dictionary)?.bytes;
+    const params = {
+      [zstdParameter.compressionLevel]: level,
+      [zstdParameter.checksumFlag]: checksum ? 1 : 0,
+    };
+    const settings = { params, pledgedSrcSize: bytes.length };
+    return [zstd, own === undefined ? settings : { ...settings, dictionary: own }] as const;
+  }
+
+  #import(bytes: Uint8Array, options: ZstdImportOptions) {
+    checkBytes('bytes', bytes);
+    const { maxOutputBytes, maxWindowLog, dictionary } = readImportOptions(options);
+    const own = portableDictionary(dictionary);
+    const { zstd, prefixDecode } = this.#probe;
+    const params = { [zstdParameter.windowLogMax]: maxWindowLog };
+    const settings = (room: number) => ({
+      params,
+      maxOutputLength: Math.max(1, room),
+      ...(own === undefined ? {} : { dictionary: own.bytes }),
+    });
+    return {
+      task: new ZstdImport(bytes, { maxOutputBytes, maxWindowLog, dictionaryId: own?.id }),
+      zstd: own === undefined || prefixDecode ? zstd : undefined,
+      settings,
+      start: own?.start,
+    };
   }
 
   #limits(bytes: Uint8Array, options: ZstdDecompressOptions): ZstdDecompressOptions {

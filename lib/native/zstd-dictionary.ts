@@ -1,7 +1,8 @@
 /**
  * Reads a trained zstd dictionary (RFC 8878, section 5): the Huffman tree, three FSE tables and three repeat
  * offsets that the first block of a frame may use, and the content that stands before it. The checks are
- * those of zstd's own decoder.
+ * those of zstd's own decoder; besides, the tables of lengths describe every code, as every trainer's do: zstd
+ * does not write well with others.
  */
 import { DwcpError } from '../errors.ts';
 import { buildTable, readDistribution } from './zstd-fse.ts';
@@ -45,14 +46,16 @@ export function readDictionary(bytes: Uint8Array): DictionaryStart {
 function readTrained(bytes: Uint8Array): DictionaryStart {
   const { tree, next } = readTree(bytes, HEADER_BYTES, bytes.length);
   let at = next;
-  const table = (bounds: FseBounds): FseTable => {
+  const table = (bounds: FseBounds, leastCodes = 1): FseTable => {
     const distribution = readDistribution(bytes, at, bytes.length, bounds);
+    if (distribution.shares.length < leastCodes) throw new RangeError('a table leaves out codes');
     at = distribution.next;
     return buildTable(distribution);
   };
   const offsets = table(dictionaryFields.offsets);
-  const matches = table(dictionaryFields.matches);
-  const literals = table(dictionaryFields.literals);
+  const lengths = (field: FseBounds): FseTable => table(field, field.maxSymbol + 1);
+  const matches = lengths(dictionaryFields.matches);
+  const literals = lengths(dictionaryFields.literals);
   const content = bytes.subarray(at + OFFSETS_BYTES);
   if (at + OFFSETS_BYTES > bytes.length) throw new RangeError('the repeat offsets are cut off');
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, OFFSETS_BYTES);

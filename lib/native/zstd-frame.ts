@@ -6,6 +6,10 @@ import { DwcpError } from '../errors.ts';
 import type { ZstdDecompressOptions } from './contract.ts';
 
 const MAGIC = 0xfd2fb528;
+/** The first of sixteen. */
+const SKIPPABLE_MAGIC = 0x184d2a50;
+/** The low half of XXH64 of the content, after the last block. */
+export const CHECKSUM_BYTES = 4;
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
 const DICTIONARY_ID_BYTES = [0, 1, 2, 4] as const;
 
@@ -17,6 +21,14 @@ interface FrameHeader {
   /** Decoded size the frame claims, if it says. */
   readonly contentBytes: number | undefined;
   readonly hasChecksum: boolean;
+  /** Id of the dictionary it names; 0 for none. */
+  readonly dictionaryId: number;
+}
+
+/** One frame at the front of some bytes. */
+export interface FrameOutline extends FrameHeader {
+  /** Bytes of the whole frame. */
+  readonly sizeBytes: number;
 }
 
 /** The error of a frame that breaks the format. */
@@ -39,7 +51,15 @@ function readHeader(bytes: Uint8Array): FrameHeader {
   if (bytes.length < headerBytes) throw corruptZstd('truncated header');
   const contentBytes = readContentSize(view, sizeAt, sizeBytes);
   const windowBytes = singleSegment ? contentBytes! : windowOf(view.getUint8(windowAt));
-  return { headerBytes, windowBytes, contentBytes, hasChecksum: (descriptor & 0x04) !== 0 };
+  const hasChecksum = (descriptor & 0x04) !== 0;
+  const dictionaryId = readNumber(bytes, sizeAt - dictionaryIdBytes, dictionaryIdBytes);
+  return { headerBytes, windowBytes, contentBytes, hasChecksum, dictionaryId };
+}
+
+function readNumber(bytes: Uint8Array, at: number, sizeBytes: number): number {
+  let value = 0;
+  for (let i = sizeBytes - 1; i >= 0; i -= 1) value = value * 256 + bytes[at + i]!;
+  return value;
 }
 
 function readContentSize(view: DataView, at: number, sizeBytes: number): number | undefined {
@@ -55,8 +75,8 @@ function windowOf(descriptor: number): number {
   return base + (base / 8) * (descriptor & 7);
 }
 
-/** Walks the block headers; the frame must end exactly where the bytes do. */
-function checkBlocks(bytes: Uint8Array, header: FrameHeader): void {
+/** Walks the block headers; returns where the frame ends. */
+function endOfFrame(bytes: Uint8Array, header: FrameHeader): number {
   let at = header.headerBytes;
   for (let last = false; !last; ) {
     if (at + 3 > bytes.length) throw corruptZstd('truncated block');
@@ -66,8 +86,34 @@ function checkBlocks(bytes: Uint8Array, header: FrameHeader): void {
     last = (head & 1) !== 0;
     at += 3 + (kind === 1 ? 1 : head >>> 3);
   }
-  at += header.hasChecksum ? 4 : 0;
-  if (at !== bytes.length) throw corruptZstd(at > bytes.length ? 'truncated' : 'trailing bytes');
+  at += header.hasChecksum ? CHECKSUM_BYTES : 0;
+  if (at > bytes.length) throw corruptZstd('truncated');
+  return at;
+}
+
+/** The frame at the front of `bytes`. @throws ERR_DWCP_CODEC */
+export function outlineOf(bytes: Uint8Array): FrameOutline {
+  const header = readHeader(bytes);
+  return { ...header, sizeBytes: endOfFrame(bytes, header) };
+}
+
+/** Size of the skippable frame at the front of `bytes`; 0 for another kind. @throws ERR_DWCP_CODEC */
+export function skippableBytes(bytes: Uint8Array): number {
+  if (bytes.length < 4) throw corruptZstd('truncated header');
+  const magic = readNumber(bytes, 0, 4);
+  if (magic < SKIPPABLE_MAGIC || magic > SKIPPABLE_MAGIC + 15) return 0;
+  const size = bytes.length < 8 ? Infinity : 8 + readNumber(bytes, 4, 4);
+  if (size > bytes.length) throw corruptZstd('truncated skippable frame');
+  return size;
+}
+
+/** @throws ERR_DWCP_WINDOW_LIMIT */
+export function checkWindow({ windowBytes }: FrameHeader, maxWindowLog: number): void {
+  if (windowBytes <= 2 ** maxWindowLog) return;
+  throw new DwcpError(
+    'ERR_DWCP_WINDOW_LIMIT',
+    `The frame needs a window of ${windowBytes} bytes, above 2^${maxWindowLog}.`,
+  );
 }
 
 /**
@@ -78,12 +124,7 @@ function checkBlocks(bytes: Uint8Array, header: FrameHeader): void {
 export function checkZstdFrame(bytes: Uint8Array, limits: ZstdDecompressOptions): number {
   const header = readHeader(bytes);
   const { sizeBytes, maxWindowLog } = limits;
-  if (header.windowBytes > 2 ** maxWindowLog) {
-    throw new DwcpError(
-      'ERR_DWCP_WINDOW_LIMIT',
-      `The frame needs a window of ${header.windowBytes} bytes, above 2^${maxWindowLog}.`,
-    );
-  }
+  checkWindow(header, maxWindowLog);
   if (header.contentBytes !== undefined && header.contentBytes > sizeBytes) {
     throw new DwcpError(
       'ERR_DWCP_OUTPUT_LIMIT',
@@ -93,6 +134,6 @@ export function checkZstdFrame(bytes: Uint8Array, limits: ZstdDecompressOptions)
   if (header.contentBytes !== undefined && header.contentBytes < sizeBytes) {
     throw corruptZstd(`claims ${header.contentBytes} bytes, fewer than the ${sizeBytes} expected`);
   }
-  checkBlocks(bytes, header);
+  if (endOfFrame(bytes, header) < bytes.length) throw corruptZstd('trailing bytes');
   return header.headerBytes;
 }

@@ -4,6 +4,7 @@
 #include "binding/codec_binding.h"
 #include "binding/delta_binding.h"
 #include "binding/dictionary_object.h"
+#include "binding/exchange_binding.h"
 #include "binding/instance.h"
 #include "binding/io_binding.h"
 #include "binding/record_binding.h"
@@ -13,7 +14,7 @@
 namespace {
 
 /// Changes with any change of the exports; lib/native/addon-codec.ts expects the same number.
-constexpr double kContract = 7;
+constexpr double kContract = 8;
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new dwcp::binding::Instance);
@@ -24,6 +25,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   dwcp::binding::export_dictionary(env, exports);
   dwcp::binding::export_records(env, exports);
   dwcp::binding::export_batches(env, exports);
+  dwcp::binding::export_exchange(env, exports);
   dwcp::binding::export_signature(env, exports);
   dwcp::binding::export_training(env, exports);
   return exports;

@@ -10,6 +10,7 @@ import type { CodecAbilities } from '../../lib/native/contract.ts';
 import { as, badInputs, type BindingCase, coded, sample } from './native-cases.ts';
 import { blockCases } from './native-block-kit.ts';
 import { deltaCases } from './native-delta-kit.ts';
+import { dictionaryCases } from './native-dictionary-kit.ts';
 
 export type { BindingCase } from './native-cases.ts';
 export { sample } from './native-cases.ts';
@@ -295,6 +296,7 @@ const cases: BindingCase[] = [
     },
   },
   ...deltaCases,
+  ...dictionaryCases,
   ...blockCases,
 ];
 

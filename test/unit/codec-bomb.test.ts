@@ -5,10 +5,11 @@ import { runInNewContext } from 'node:vm';
 import { constants, createBrotliCompress } from 'node:zlib';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { ChecksumKind, Codec, decompress } from '../../lib/compression/index.ts';
+import { ChecksumKind, Codec, decompress, importZstd } from '../../lib/compression/index.ts';
 import { writeFrame } from '../../lib/compression/frame.ts';
 import { native } from '../../lib/native/portable.ts';
-import { codeOf } from '../fakes/codec.ts';
+import { codeOf, tiers } from '../fakes/codec.ts';
+import { bomb } from '../seam/native-binding-kit.ts';
 
 const MiB = 1024 * 1024;
 setFlagsFromString('--expose-gc');
@@ -36,9 +37,21 @@ test('incident bomb: kilobytes that hold 256 MB stop at a limit of 1 MB', async 
   const open = (bytes: Buffer) => () => decompress(bytes, { limits: { maxOutputBytes: MiB } });
   const honest = frame(256 * MiB);
   const lying = frame(MiB);
-  for (const bomb of [honest, lying]) {
-    const grown = await grownBytes(t, open(bomb));
+  for (const packed of [honest, lying]) {
+    const grown = await grownBytes(t, open(packed));
     t.true(grown < 2 * MiB, `RSS grew ${grown} bytes`);
+  }
+});
+
+test('incident bomb: 8 KB of plain zstd that hold 256 MB stop at a limit of 1 MB', async (t) => {
+  const limits = { maxOutputBytes: MiB };
+  for (const tier of tiers) {
+    for (const claimed of [true, false]) {
+      const frames = bomb(2048, claimed);
+      t.true(frames.length < 8300);
+      const grown = await grownBytes(t, () => importZstd(frames, { limits, native: tier }));
+      t.true(grown < 2 * MiB, `${tier.tier}: RSS grew ${grown} bytes`);
+    }
   }
 });
 

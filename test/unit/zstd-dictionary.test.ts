@@ -8,18 +8,14 @@ import { decodeZstd, decodeZstdAsync } from '../../lib/native/zstd-decode.ts';
 import { readDictionary } from '../../lib/native/zstd-dictionary.ts';
 import { seededRandom } from '../../lib/random.ts';
 import { iconRecords } from '../fakes/icon-records.ts';
+import {
+  smallContent as content,
+  smallDictionary as small,
+  smallFrame as frame,
+} from '../seam/native-dictionary-kit.ts';
 
 const maxWindowLog = 27;
 const ID_AT = 4;
-
-/** A dictionary of 79 bytes of content behind entropy tables, and a frame libzstd 1.5.7 made with it. */
-const small = Buffer.from(
-  'N6Qw7I39mWEYEOgqHQAAAFHspfUYhzaklFJKKScQpRESowUAAAAg6lZMAAAEQAUAAAAAgA6EFx0ACgAAAACAw8cAGAYQxAAAACAWQgAwAAAAAABkFXP5AgAAAAAAAAAAAAAAAAAAAQAAAAQAAAAIAAAAQmVybGluQW1zdGVyZGFtIn17InR5cGUiOiJvcmRlciIsImlkIjozNCwiY3VycmVuY3kiOiJFVVIiLCJwbGFjZSI6IkNhc2FibGFuY2EifQ==',
-  'base64',
-);
-const frame = Buffer.from('KLUv/SBe/QAAk4EE8YlMIZ37V7OJFhKMde5MISEWA/w8JgUOkvV8Dw==', 'base64');
-const content =
-  '{"type":"order","id":512,"currency":"EUR","place":"Casablanca","lines":["Berlin","Amsterdam"]}';
 
 /** What came of a call: bytes, or the code of the error. */
 function outcome(call: () => Buffer): Buffer | string {
@@ -43,14 +39,6 @@ test('a frame that leans on a dictionary’s tree, tables, repeat offsets and co
   t.throws(() => decodeZstd(frame, options, raw), { code: 'ERR_DWCP_CODEC' });
   const cut = { ...start, content: start.content.subarray(60) };
   t.throws(() => decodeZstd(frame, options, cut), { code: 'ERR_DWCP_CODEC' });
-});
-
-test('the portable tier reads frames with dictionaries, trained or raw', async (t) => {
-  const { codec } = portable;
-  const dictionary = codec.zstdDictionary(small, small.readUInt32LE(ID_AT));
-  const options = { sizeBytes: content.length, maxWindowLog, dictionary };
-  t.is(codec.zstdDecompress(frame, options).toString(), content);
-  t.is((await codec.zstdDecompressAsync(frame, options)).toString(), content);
 });
 
 test('a damaged dictionary is refused: cut anywhere, or out of its own reach', (t) => {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/codec/dictionary_entropy.h"
+
 namespace dwcp::codec {
 namespace {
 
@@ -19,6 +21,7 @@ Status Dictionary::make(std::span<const uint8_t> bytes, uint32_t id, Shared<Dict
   if (bytes.size() < kMinDictionaryBytes) return invalid("A dictionary has at least 8 bytes.");
   if (bytes.size() > kMaxDictionaryBytes) return invalid("A dictionary has at most 16 MiB.");
   if (id == 0) return invalid("A dictionary's id is not 0.");
+  if (!describes_all_lengths(bytes)) return invalid("The trained dictionary is damaged.");
   auto made = Shared<Dictionary>::make();
   made->bytes_ = Block::reserve(bytes.size());
   if (!made->bytes_.valid()) return {ErrorCode::LIMIT, "Out of memory for a dictionary."};

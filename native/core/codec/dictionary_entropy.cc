@@ -8,6 +8,7 @@ extern "C" {
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <memory>
 
 #include "core/codec/block.h"
@@ -162,6 +163,13 @@ void Writer::fse(std::span<const unsigned> counts, unsigned max_symbol, unsigned
                        static_cast<unsigned>(used)));
 }
 
+/// The largest code an FSE table describes, from the head of the table (FSE_buildCTable).
+unsigned max_code(const FSE_CTable* table) {
+  std::array<uint16_t, 2> head;  // the log of its size, the code
+  std::memcpy(head.data(), table, sizeof head);
+  return head[1];
+}
+
 uint32_t id_of(std::span<const uint8_t> content) {
   const auto digest = simd::xxh3_128(content);
   uint32_t value = 0;
@@ -189,6 +197,21 @@ Status write_dictionary_head(ContextPool& pool, const Samples& samples,
   if (writer.failed()) return kRefused;
   written = writer.size();
   return {};
+}
+
+bool describes_all_lengths(std::span<const uint8_t> dictionary) {
+  constexpr std::array<uint8_t, 4> kMagic{0x37, 0xa4, 0x30, 0xec};
+  const bool trained = dictionary.size() >= 2 * kMagic.size() &&
+                       std::equal(kMagic.begin(), kMagic.end(), dictionary.begin());
+  if (!trained) return true;
+  const auto state = std::make_unique<ZSTD_compressedBlockState_t>();
+  const auto work = std::make_unique<std::array<U32, HUF_WORKSPACE_SIZE / sizeof(U32)>>();
+  ZSTD_reset_compressedBlockState(state.get());
+  const size_t size =
+      ZSTD_loadCEntropy(state.get(), work->data(), dictionary.data(), dictionary.size());
+  const auto& tables = state->entropy.fse;
+  return !ZSTD_isError(size) && max_code(tables.matchlengthCTable) == MaxML &&
+         max_code(tables.litlengthCTable) == MaxLL;
 }
 
 }  // namespace dwcp::codec
