@@ -14,7 +14,6 @@ import type {
 } from '../native/contract.ts';
 import { dictionaryOn } from './dictionary.ts';
 import type { Dictionary, DictionaryChoice } from './dictionary.ts';
-
 import { inputBuffer } from './payload.ts';
 import { bindingOf } from './tier.ts';
 import { DEFAULT_LEVEL } from './types.ts';

@@ -32,7 +32,8 @@ struct ExportTask {
     }
     options.level = static_cast<int>(level);
     options.checksum = checksum == 1;
-    return read_dictionary(info, 3, options.dictionary) && read_bytes(info, 0, use, bytes);
+    return read_dictionary(info.Env(), info[3], options.dictionary) &&
+           read_bytes(info, 0, use, bytes);
   }
 
   Status run(codec::ContextPool& pool, Bytes bytes, codec::Block& result) const {
@@ -56,7 +57,8 @@ struct ImportTask {
     }
     options.max_output = static_cast<size_t>(size);
     options.max_window_log = static_cast<int>(window_log);
-    return read_dictionary(info, 3, options.dictionary) && read_bytes(info, 0, use, bytes);
+    return read_dictionary(info.Env(), info[3], options.dictionary) &&
+           read_bytes(info, 0, use, bytes);
   }
 
   Status run(codec::ContextPool& pool, Bytes bytes, codec::Block& result) const {
