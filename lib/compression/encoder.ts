@@ -39,7 +39,7 @@ export interface EncoderOptions {
   readonly dictionary?: Dictionary | undefined;
   /** Level while the speed of a link is not known. Default 3. */
   readonly level?: number | undefined;
-  /** Longest time a value may take to encode for a slow link, as far as can be foretold, ms. Default 1,000. */
+  /** Longest time above that level that a slow link may cost, as far as can be foretold, ms. Default 1,000. */
   readonly maxEncodeMs?: number | undefined;
   /** Measures what encoding takes. */
   readonly clock?: Pick<Clock, 'monotonic'> | undefined;
@@ -119,7 +119,7 @@ export class Encoder {
     this.#binding = bindingOf(options.native);
     this.#limits = { ...defaultLimits.codec, ...options.limits };
     this.#clock = options.clock ?? systemClock;
-    this.#levels = new LevelChooser(options);
+    this.#levels = new LevelChooser(this.#binding.abilities, options);
     const { maxBaseBytes, maxSignatureBytes } = this.#limits;
     this.#bases = new BaseStore(maxBaseBytes, MAX_VERSIONS);
     this.#frames = new ValueCache(maxBaseBytes * FRAME_SHARE);

@@ -1,5 +1,6 @@
 /** The level of each frame of an encoder: by the link, by what this process takes, by what the key gave before. */
-import { CodecSpeeds, ratioAtUsual } from './codec-speeds.ts';
+import type { CodecAbilities } from '../native/contract.ts';
+import { CodecSpeeds } from './codec-speeds.ts';
 import type { Form, Measured } from './codec-speeds.ts';
 import { DEFAULT_LEVEL } from './types.ts';
 import { ValueCache } from './value-cache.ts';
@@ -18,12 +19,16 @@ const MAX_KEYS = 16_384;
 
 /** Speeds, and ratios by key. */
 export class LevelChooser {
-  readonly #speeds = new CodecSpeeds();
+  readonly #speeds: CodecSpeeds;
   readonly #ratios = new ValueCache<number>(MAX_KEYS);
   readonly #usual: number;
   readonly #maxMs: number;
 
-  constructor({ level = DEFAULT_LEVEL, maxEncodeMs = MAX_ENCODE_MS }: LevelOptions) {
+  constructor(
+    abilities: CodecAbilities,
+    { level = DEFAULT_LEVEL, maxEncodeMs = MAX_ENCODE_MS }: LevelOptions,
+  ) {
+    this.#speeds = new CodecSpeeds(abilities);
     this.#usual = level;
     this.#maxMs = maxEncodeMs;
   }
@@ -43,6 +48,6 @@ export class LevelChooser {
   /** Takes what an encode took and gave. */
   observe(key: string, measured: Measured): void {
     this.#speeds.observe(measured);
-    this.#ratios.set(`${measured.form} ${key}`, ratioAtUsual(measured), 1);
+    this.#ratios.set(`${measured.form} ${key}`, this.#speeds.ratioAtUsual(measured), 1);
   }
 }
