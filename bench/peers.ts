@@ -26,6 +26,9 @@ export const ltsNode: string = fileURLToPath(
   new URL('../../test/runtimes/node_modules/node-24/bin/node', import.meta.url),
 );
 
+/** The allocator's calls, counted in a process that preloads this file. */
+export const mallocCount: string = `${built}/malloc_count.node`;
+
 /** Undefined when it did not build. */
 export function zstdCalls(): ZstdCalls | undefined {
   const path = `${built}/zstd_calls.node`;

@@ -2,13 +2,20 @@
  * Rows 1, 2 and 4: small records with a trained dictionary, against @mongodb-js/zstd, which has none, and zstd-napi,
  * which has. Records are new to the dictionary; a sample is fifty of them, one set after the other.
  */
-import { compress, decompress } from '../../lib/compression/index.ts';
+import {
+  compress,
+  compressBatch,
+  compressBound,
+  compressInto,
+  decompressInto,
+} from '../../lib/compression/index.ts';
 import type { Dictionary } from '../../lib/compression/index.ts';
 import { interleaved } from '../measure.ts';
 import { mongodbZstd, zstdNapi } from '../peers.ts';
 import type { MongodbZstd } from '../peers.ts';
 import type { Measurement, SuiteContext } from '../suite.ts';
 import { bytesCase, speedCase } from './cases.ts';
+import { allocationRows } from './process-rows.ts';
 import { recordSets, trained } from './records.ts';
 import type { RecordSet } from './records.ts';
 
@@ -77,6 +84,21 @@ async function* againstMongodb(
   yield bytesCase(`${what}, bytes / ${peer.name}`, bars.bytes, mine, bytes);
 }
 
+/** Row 2: one call for fifty records against fifty calls. */
+async function batch({ name, records }: RecordSet, dictionary: Dictionary): Promise<Measurement> {
+  const set = records.slice(0, AT_ONCE);
+  const arena = Buffer.concat(set);
+  const lengths = Uint32Array.from(set, ({ length }) => length);
+  const timed = await interleaved(
+    () => compressBatch(arena, lengths, { dictionary }),
+    () => {
+      for (const bytes of set) compress(bytes, { dictionary });
+    },
+  );
+  const what = `2 ${name}, dictionary: compressBatch of ${AT_ONCE}, records/s / compress`;
+  return speedCase(what, 1.5, timed, AT_ONCE);
+}
+
 /** Row 4: zstd-napi with the same dictionary and reused contexts. */
 async function* againstNapi(
   { name, records }: RecordSet,
@@ -85,18 +107,20 @@ async function* againstNapi(
   const peer = zstdNapi(dictionary.copy());
   if (!peer) return;
   const what = `4 ${name}, dictionary:`;
+  const options = { dictionary };
+  const room = Buffer.alloc(compressBound(Math.max(...records.map(({ length }) => length))));
   const packing = await interleaved(
-    fifty(records, (bytes) => compress(bytes, { dictionary })),
+    fifty(records, (bytes) => compressInto(bytes, room, options)),
     fifty(records, (bytes) => peer.compress(bytes)),
   );
-  yield speedCase(`${what} compress, calls/s / zstd-napi`, 1.1, packing, AT_ONCE);
-  const frames = records.map((bytes) => compress(bytes, { dictionary }));
+  yield speedCase(`${what} compressInto, calls/s / zstd-napi`, 1.1, packing, AT_ONCE);
+  const frames = records.map((bytes) => compress(bytes, options));
   const theirs = records.map((bytes) => peer.compress(bytes));
   const unpacking = await interleaved(
-    fifty(frames, (frame) => decompress(frame, { dictionary })),
+    fifty(frames, (frame) => decompressInto(frame, room, options)),
     fifty(theirs, (frame) => peer.decompress(frame)),
   );
-  yield speedCase(`${what} decompress, calls/s / zstd-napi`, 1.4, unpacking, AT_ONCE);
+  yield speedCase(`${what} decompressInto, calls/s / zstd-napi`, 1.4, unpacking, AT_ONCE);
 }
 
 /** Rows 1, 2 and 4. */
@@ -115,7 +139,9 @@ export async function* recordRows({ log, wants }: SuiteContext): AsyncGenerator<
       yield* againstMongodb('2', small, smallDictionary!, peer, bars);
     }
   }
+  if (wants('2')) yield await batch(small, smallDictionary!);
   if (!wants('4')) return;
+  yield* allocationRows(log);
   yield* againstNapi(small, smallDictionary!);
   yield* againstNapi(large, largeDictionary!);
 }

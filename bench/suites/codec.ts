@@ -9,6 +9,7 @@ import { memoryRows } from '../codec/memory-rows.ts';
 import { MethodRows } from '../codec/method-rows.ts';
 import { PairBench } from '../codec/pair-bench.ts';
 import { pairPackages, pairs } from '../codec/pairs.ts';
+import { plainRows } from '../codec/plain-rows.ts';
 import { recordRows } from '../codec/record-rows.ts';
 import { streamRows } from '../codec/stream-rows.ts';
 import { wholeRows } from '../codec/whole-rows.ts';
@@ -48,6 +49,7 @@ async function* run(context: SuiteContext): AsyncGenerator<Measurement> {
   if (!withXdelta) log('xdelta3 is not installed: its rows are left out (apt install xdelta3)');
   yield* recordRows(context);
   if (wants('3')) yield* zlibRows(log);
+  if (wants('5')) yield* plainRows(log);
   const methods = new MethodRows();
   if (wants('10')) yield* streamRows(log);
   yield* pairRows(context, withXdelta, methods);
@@ -61,6 +63,6 @@ export const suite: Suite = {
   about: 'deltas, whole values and calls against zstd and its Node bindings',
   peers: ['zstd-napi', 'mongodb-zstd-7', 'mongodb-zstd-1', ...pairPackages, ...widePackages],
   runtimes: true,
-  parts: ['1', '2', '3', '4', '6', '7', '8', '9', '10', '11', '12', 'small', 'whole', 'wide'],
+  parts: ['1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12', 'small', 'whole', 'wide'],
   run,
 };
