@@ -50,6 +50,11 @@ class Column {
     return {data_ + size_ - count, count};
   }
 
+  /// Makes room for `size` values in all, so that none is moved while they come.
+  void reserve(size_t size) {
+    if (size > room_) grow(size - size_);
+  }
+
   /// Forgets everything behind the first `size` values.
   void truncate(size_t size) { size_ = std::min(size, size_); }
   void clear() { size_ = 0; }

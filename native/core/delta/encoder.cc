@@ -13,7 +13,7 @@ namespace {
 constexpr Status kNoMemory{ErrorCode::LIMIT, "Out of memory for a delta."};
 using Bytes = codec::Column<uint8_t>;
 
-/// What of one segment is stored; its memory is used again for the next.
+/// What of one segment is stored; each goes as soon as it is.
 struct Parts {
   Bytes literal_sizes;
   Bytes copy_sizes;
@@ -48,10 +48,13 @@ class SegmentWriter {
   size_t base_end() const { return base_end_; }
 
   /// Writes the operations that make the content from `content_at` on.
-  Status write(std::span<const Op> ops, size_t content_at) {
-    const Coding coding = choose(ops, content_at);
-    split(ops, content_at, coding);
-    return parts_.failed() ? kNoMemory : store(ops.size(), coding);
+  /// They are gone before the parts are compressed.
+  Status write(codec::Column<Op> ops, size_t content_at) {
+    const size_t op_count = ops.size();
+    const Coding coding = choose(ops.values(), content_at);
+    split(ops.values(), content_at, coding);
+    ops = {};
+    return parts_.failed() ? kNoMemory : store(op_count, coding);
   }
 
  private:
@@ -73,6 +76,7 @@ class SegmentWriter {
   void split(std::span<const Op> ops, size_t content_at, Coding coding) {
     parts_.clear();
     Walk walk(coding, base_end_);
+    reserve(ops, walk);
     size_t at = content_at;
     for (const Op& op : ops) {
       write_varint(parts_.literal_sizes, op.literal);
@@ -97,8 +101,22 @@ class SegmentWriter {
     base_end_ = walk.base_end();
   }
 
+  /// Room for the new bytes and their prefix: what grows step by step leaves as much again behind,
+  /// and room that is not written takes no memory.
+  void reserve(std::span<const Op> ops, Walk walk) {
+    size_t literals = 0;
+    size_t differences = 0;
+    for (const Op& op : ops) {
+      (walk.is_difference(op) ? differences : literals) += op.literal;
+      walk.advance(op);
+    }
+    parts_.literals.reserve(literals);
+    parts_.prefix.reserve(std::min(base_.size(), kMaxSegmentPrefix));
+    parts_.differences.reserve(differences);
+  }
+
   Status store(size_t op_count, Coding coding) {
-    const Parts& parts = parts_;
+    Parts& parts = parts_;
     const size_t columns =
         parts.literal_sizes.size() + parts.copy_sizes.size() + parts.offsets.size();
     const size_t residual = parts.literals.size() + parts.differences.size();
@@ -108,13 +126,14 @@ class SegmentWriter {
     for (const Bytes* column : {&parts.literal_sizes, &parts.copy_sizes, &parts.offsets}) {
       write_varint(out_, column->size());
     }
-    for (const Bytes* part : {&parts.literal_sizes, &parts.copy_sizes, &parts.offsets,
-                              &parts.literals, &parts.differences}) {
+    for (Bytes* part : {&parts.literal_sizes, &parts.copy_sizes, &parts.offsets, &parts.literals,
+                        &parts.differences}) {
       if (part == &parts.differences && !coding.differences) break;
       const auto prefix =
           part == &parts.literals ? parts.prefix.values() : std::span<const uint8_t>{};
       const Status status = store_part(pool_, part->values(), prefix, strength, out_);
       if (!status.ok()) return status;
+      *part = {};
     }
     return out_.failed() ? kNoMemory : Status{};
   }
@@ -148,12 +167,11 @@ Status encode(codec::ContextPool& pool, const BaseIndex& index, std::span<const 
   Scanner scanner(index, base, content, scan_options(kind, options.effort));
   Bytes out;
   SegmentWriter writer(pool, base, content, kind, options.effort, out);
-  codec::Column<Op> ops;
   size_t literals = 0;
   out.push(kVersion);
   while (!scanner.done()) {
     const size_t start = scanner.covered();
-    ops.clear();
+    codec::Column<Op> ops;
     scanner.next({kMaxSegmentOps, kMaxSegmentLiterals}, ops);
     if (ops.failed()) return kNoMemory;
     literals += literals_of(ops.values());
@@ -161,7 +179,7 @@ Status encode(codec::ContextPool& pool, const BaseIndex& index, std::span<const 
     const auto made = content.subspan(start, scanner.covered() - start);
     const float literal_bits = new_byte_bits(pool, made, writer.base_end(), ops.values());
     if (!prune(base, made, writer.base_end(), literal_bits, ops)) return kNoMemory;
-    const Status status = writer.write(ops.values(), start);
+    const Status status = writer.write(std::move(ops), start);
     if (!status.ok()) return status;
   }
   if (out.failed()) return kNoMemory;
