@@ -1,9 +1,9 @@
 /**
  * Row 10: deltas against one zstd stream with a window over all versions, flushed after each, as a server that
- * keeps a compressed connection per peer would do it. A stream forgets when its connection ends; a delta needs
- * the value the peer has, and nothing else.
+ * keeps a compressed connection per peer would do it. A stream forgets when its connection ends; an Encoder knows
+ * what the peer acknowledged.
  */
-import { Baseline, diff, patch } from '../../lib/compression/index.ts';
+import { Baseline, Decoder, Encoder } from '../../lib/compression/index.ts';
 import { iconReleases, stateVersions } from '../codec-data.ts';
 import { zstdCalls } from '../peers.ts';
 import type { ZstdCalls } from '../peers.ts';
@@ -32,24 +32,21 @@ function streamed(versions: readonly Buffer[], zstd: ZstdCalls, restart?: number
 }
 
 /**
- * Bytes of the same versions as deltas, each checked by a reader that has the version before. At `restart` both
- * sides lose all but the bytes of that version.
+ * Bytes of the same versions from an Encoder, each read by the peer's Decoder. The connection ends and is made anew
+ * before version `restart`: whatever a connection held is gone, what the peer acknowledged is not.
  */
 async function deltas(versions: readonly Buffer[], restart?: number): Promise<number> {
-  let [writer, reader] = [Baseline.of(versions[0]!), Baseline.of(versions[0]!)];
+  const encoder = new Encoder({ level: LEVEL });
+  const decoder = new Decoder();
+  let peer = encoder.peer('reader');
   let bytes = 0;
   for (const [i, version] of versions.entries()) {
-    if (i === 0) continue;
-    if (i === restart) {
-      writer.releaseIndex();
-      [writer, reader] = [Baseline.of(Buffer.from(versions[i - 1]!)), Baseline.of(reader.bytes)];
-    }
-    const frame = await diff(writer, version);
-    const back = await patch(reader, frame);
-    if (!back.equals(version)) throw new Error('the delta is not the value');
-    writer.releaseIndex();
-    [writer, reader] = [Baseline.of(version), Baseline.of(back)];
-    bytes += frame.length;
+    if (i === restart) peer = encoder.peer('reader');
+    const { frame } = await encoder.encode('value', Baseline.of(version), { peer });
+    const read = await decoder.decode('value', frame);
+    if (!read.bytes?.equals(version)) throw new Error('the frame is not the value');
+    if (read.ack) peer.acked('value', read.ack);
+    if (i > 0) bytes += frame.length;
   }
   return bytes;
 }
