@@ -1,7 +1,7 @@
 /**
  * What calls cost a process: `allocations` prints the calls of malloc and the bytes of JavaScript heap that one call
- * takes, `resident` how far resident memory rises over a hundred thousand calls. Run with --expose-gc and a young
- * generation that no window fills; for `allocations` with malloc_count.node preloaded.
+ * takes, `resident` how far resident memory rises over a hundred thousand calls. Run with --expose-gc; for
+ * `allocations` with a young generation that no window fills and malloc_count.node preloaded.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -34,6 +34,14 @@ function perCall(call: Call, read: () => number): number {
   return median(rises) / WINDOW;
 }
 
+/** Throws when the meters miss a call that allocates. */
+function checkMeters(count: () => number, heap: () => number): void {
+  const kept: unknown[] = [];
+  const mallocs = perCall(() => kept.push(Buffer.alloc(MiB / 64)), count);
+  const bytes = perCall(() => kept.push({ mallocs }), heap);
+  if (mallocs < 1 || bytes < 8) throw new Error(`the meters show ${mallocs} and ${bytes}`);
+}
+
 function allocations(): Record<string, number> {
   const { count } = createRequire(import.meta.url)(mallocCount) as { count: () => number };
   const heap = (): number => process.memoryUsage().heapUsed;
@@ -52,10 +60,11 @@ function allocations(): Record<string, number> {
   for (let i = 0; i < WARM_CALLS; i++) empty();
   globalThis.gc!();
   const idle = { mallocs: perCall(empty, count), heap: perCall(empty, heap) };
+  checkMeters(count, heap);
   return Object.fromEntries(
     Object.entries(calls).flatMap(([name, call]) => [
-      [`${name}: mallocs`, perCall(call, count) - idle.mallocs],
-      [`${name}: heap bytes`, perCall(call, heap) - idle.heap],
+      [`${name}: mallocs`, Math.max(0, perCall(call, count) - idle.mallocs)],
+      [`${name}: heap bytes`, Math.max(0, perCall(call, heap) - idle.heap)],
     ]),
   );
 }
