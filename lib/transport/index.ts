@@ -28,6 +28,17 @@ export {
 } from './frame-pipe.ts';
 export type { EngineCounters } from './engine/engine.ts';
 export { ioStatus, type IoStatus, type IoTier, ioTransport } from './io-transport.ts';
+export type {
+  Batch,
+  Message,
+  MessageConnection,
+  MessageHandlers,
+  MessageHead,
+  MessageListener,
+  RetainedMessage,
+} from './messages/batch.ts';
+export type { ConnectOptions, ListenOptions, MessageOptions } from './messages/options.ts';
+export { connect, listen } from './messages/serve.ts';
 export { isLoopback } from './loopback.ts';
 export { netTransport, type NetTransportOptions } from './net-pipe.ts';
 export type { SendOptions, Stream } from './stream.ts';

@@ -100,6 +100,11 @@ function explain(tier: 'uring' | 'epoll', errno: number): string {
   return name;
 }
 
+/** The engine of this thread, started if nothing did; undefined where node:net runs. */
+export function ioEngine(): Engine | undefined {
+  return choose().engine;
+}
+
 /**
  * Which tier this thread's I/O runs on, and why. Starts the engine if nothing did.
  * @throws ERR_DWCP_NATIVE_UNAVAILABLE when `DWCP_IO` forces a tier that does not work here,

@@ -3,13 +3,10 @@
  * a stream or a Buffer per chunk. Frames of one wake-up are views of the engine's memory, valid until the
  * handler returns; what is sent is copied once, into memory the kernel reads.
  */
-import { getSystemErrorName } from 'node:util';
 import type { Clock, Timer } from '../../clock.ts';
-import { DwcpError, type ErrorCode, errorCodes } from '../../errors.ts';
+import { DwcpError } from '../../errors.ts';
 import type { LinkLimits } from '../../limits.ts';
 import {
-  agreeVersion,
-  checkKindAndFlags,
   encodePreface,
   headerSizeBytes,
   payloadSizeBytes,
@@ -26,6 +23,8 @@ import type {
 } from '../frame-pipe.ts';
 import type { Engine, EngineOwner } from './engine.ts';
 import { CommandType, Field, rowFields, RowType } from './layout.ts';
+import { agreePreface } from './preface.ts';
+import { brokenError, closedError, outOfMemory, prefaceLate, socketError } from './system-error.ts';
 
 /** What an {@link EnginePipe} is made of. */
 export interface EnginePipeOptions {
@@ -228,14 +227,8 @@ export class EnginePipe implements FramePipe, EngineOwner {
   #onPreface(low: number, high: number): void {
     this.#bytesIn += prefaceSizeBytes;
     if (this.#state !== 'open') return;
-    const preface = Buffer.allocUnsafe(prefaceSizeBytes);
-    preface.writeUInt32LE(low, 0);
-    preface.writeUInt32LE(high, 4);
-    try {
-      agreeVersion(preface);
-    } catch (error) {
-      return this.destroy(error as DwcpError);
-    }
+    const refusal = agreePreface(low, high);
+    if (refusal) return this.destroy(refusal);
     this.#deadline?.cancel();
     this.#ready = true;
     if (this.#started) this.#control(CommandType.resume);
@@ -244,13 +237,7 @@ export class EnginePipe implements FramePipe, EngineOwner {
 
   #onBroken(at: number): void {
     if (this.#state === 'closed') return;
-    const { rows } = this.#engine;
-    const code = codes[rows[at + Field.stream]! - 1]!;
-    const kind = (rows[at + Field.what]! >>> 8) & 0xff;
-    const { maxFramePayloadBytes: maxPayloadBytes } = this.#options.limits;
-    this.destroy(
-      brokenError(code, kind, rows[at + Field.flags]!, rows[at + Field.length]!, maxPayloadBytes),
-    );
+    this.destroy(brokenError(this.#engine.rows, at, this.#options.limits.maxFramePayloadBytes));
   }
 
   #onEnded(): void {
@@ -271,61 +258,3 @@ export class EnginePipe implements FramePipe, EngineOwner {
 }
 
 const empty = Buffer.alloc(0);
-const codes = Object.keys(errorCodes) as ErrorCode[];
-const enobufs = 105;
-
-function closedError(): DwcpError {
-  return new DwcpError('ERR_DWCP_CLOSED', 'The pipe is closed');
-}
-
-function outOfMemory(): DwcpError {
-  const message = 'The memory budget of the I/O engine is used up';
-  return new DwcpError('ERR_DWCP_LIMIT', message, { detail: { limit: 'memoryBytes' } });
-}
-
-function prefaceLate(timeoutMs: number): DwcpError {
-  return new DwcpError(
-    'ERR_DWCP_DEADLINE',
-    `No ${prefaceSizeBytes}-byte preface within ${timeoutMs} ms`,
-  );
-}
-
-/** A failed call of the kernel, as Node words it. */
-export function systemError(errno: number, call: string, address = ''): Error {
-  const code = getSystemErrorName(-errno);
-  const message = address === '' ? `${call} ${code}` : `${call} ${code} ${address}`;
-  return Object.assign(new Error(message), { code, errno: -errno, syscall: call });
-}
-
-function socketError(errno: number): DwcpError {
-  if (errno === enobufs) return outOfMemory();
-  const cause = systemError(errno, 'read');
-  return new DwcpError('ERR_DWCP_LINK_DOWN', 'The socket failed', { cause });
-}
-
-/** The error the parser in TypeScript would have thrown. */
-function brokenError(
-  code: ErrorCode,
-  kind: number,
-  flags: number,
-  sizeBytes: number,
-  maxPayloadBytes: number,
-): DwcpError {
-  switch (code) {
-    case 'ERR_DWCP_LIMIT':
-      return tooLong(sizeBytes, { maxPayloadBytes, checksum: true });
-    case 'ERR_DWCP_FRAME_MAGIC':
-      return new DwcpError(code, 'The peer does not speak the dwcp link protocol');
-    case 'ERR_DWCP_FRAME_CORRUPT':
-      return new DwcpError(code, 'The peer closed the link inside a frame');
-    case 'ERR_DWCP_FRAME_CHECKSUM':
-      return new DwcpError(code, 'The frame does not match its CRC-32C');
-    default:
-      try {
-        checkKindAndFlags(kind, flags);
-      } catch (error) {
-        return error as DwcpError;
-      }
-      return new DwcpError(code);
-  }
-}

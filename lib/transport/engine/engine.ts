@@ -124,15 +124,24 @@ export class Engine {
     return region.subarray(start, start + lengthBytes);
   }
 
-  /** The region that holds an address; for reading without a view. */
-  memoryOf(address: number): Buffer {
-    return this.#region(address >>> regionBits);
+  /** One byte, without a view. */
+  byteAt(address: number): number {
+    return this.#region(address >>> regionBits)[address & (regionBytes - 1)]!;
   }
 
   /** A command without payload. */
   control(type: number, slot: number, generation: number, length = 0): void {
     const start = this.#command(type, slot, generation);
     this.#commands[start + Field.length] = length;
+  }
+
+  /** Sends what the row whose fields start at `row` holds to a connection; `what` is the command's. */
+  forward(slot: number, generation: number, what: number, row: number): void {
+    const start = this.#command(what, slot, generation);
+    const commands = this.#commands;
+    for (let field = Field.flags; field < rowFields; field++) {
+      commands[start + field] = this.rows[row + field]!;
+    }
   }
 
   /** Gives back a slab that was kept. */

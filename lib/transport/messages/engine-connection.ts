@@ -1,0 +1,129 @@
+/** One connection of the batch API over the I/O engine: no Buffer and no native call per message. */
+import type { Timer } from '../../clock.ts';
+import { DwcpError } from '../../errors.ts';
+import { CommandType } from '../engine/layout.ts';
+import type { Engine } from '../engine/engine.ts';
+import { closedError, outOfMemory } from '../engine/system-error.ts';
+import { headerSizeBytes, tooLong } from '../envelope.ts';
+import { FrameKind } from '../frame-pipe.ts';
+import type { MessageConnection, MessageHead } from './batch.ts';
+import { queueFull, type ResolvedOptions } from './options.ts';
+
+/** Bytes of a chunk that is sent in pieces, each well below a slab. */
+const pieceBytes = 64 * 1024;
+
+/** {@link MessageConnection} over a slot of the engine. */
+export class EngineConnection implements MessageConnection {
+  readonly tier: 'uring' | 'epoll';
+  readonly slot: number;
+  readonly generation: number;
+  context: unknown;
+  /** Set by {@link EngineMessages}. */
+  remoteAddress = '?:0';
+  state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
+  error: DwcpError | undefined;
+  /** The user was told of it. */
+  announced = false;
+  /** Runs until the peer's preface came, later until it answered our close. */
+  deadline: Timer | undefined;
+  readonly #engine: Engine;
+  readonly #options: ResolvedOptions;
+  readonly #payload: [Uint8Array] = [new Uint8Array(0)];
+  #handedBytes = 0;
+
+  constructor(engine: Engine, slot: number, generation: number, options: ResolvedOptions) {
+    this.#engine = engine;
+    this.#options = options;
+    this.tier = engine.tier;
+    this.slot = slot;
+    this.generation = generation;
+  }
+
+  get bufferedBytes(): number {
+    if (this.state === 'closed') return 0;
+    return this.#handedBytes - this.#engine.sentBytes(this.slot);
+  }
+
+  get closed(): boolean {
+    return this.state !== 'open';
+  }
+
+  send(payload: Uint8Array, head: MessageHead = plainHead): boolean {
+    const sizeBytes = payload.length;
+    this.check(sizeBytes);
+    if (!this.#options.framed) return this.raw(payload);
+    this.#payload[0] = payload;
+    const full = {
+      kind: head.kind ?? FrameKind.data,
+      flags: head.flags ?? 0,
+      channel: head.channel ?? 0,
+      stream: head.stream ?? 0,
+    };
+    if (!this.#engine.frame(this.slot, this.generation, full, this.#payload, sizeBytes)) {
+      this.destroy(outOfMemory());
+      throw closedError();
+    }
+    return this.handed(headerSizeBytes + sizeBytes);
+  }
+
+  close(): void {
+    if (this.state === 'opening') return this.destroy();
+    if (this.state !== 'open') return;
+    this.state = 'closing';
+    this.control(CommandType.finish);
+    this.armDeadline(() => this.control(CommandType.destroy));
+  }
+
+  destroy(error?: DwcpError): void {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    this.error = error;
+    this.control(CommandType.destroy);
+  }
+
+  /** @throws ERR_DWCP_CLOSED, ERR_DWCP_LIMIT */
+  check(sizeBytes: number): void {
+    if (this.state !== 'open') throw closedError();
+    const { framed, limits, maxQueueBytes } = this.#options;
+    if (framed && sizeBytes > limits.maxFramePayloadBytes) {
+      throw tooLong(sizeBytes, {
+        maxPayloadBytes: limits.maxFramePayloadBytes,
+        checksum: true,
+      });
+    }
+    if (this.bufferedBytes + sizeBytes > maxQueueBytes) throw queueFull(maxQueueBytes);
+  }
+
+  /** Sends plain bytes. */
+  raw(bytes: Uint8Array): boolean {
+    for (let at = 0; at < bytes.length; at += pieceBytes) {
+      const piece = bytes.subarray(at, at + pieceBytes);
+      if (this.#engine.send(this.slot, this.generation, piece)) continue;
+      this.destroy(outOfMemory());
+      throw closedError();
+    }
+    return this.handed(bytes.length);
+  }
+
+  /** Counts bytes handed over; false when the sender ought to wait. */
+  handed(sizeBytes: number): boolean {
+    this.#handedBytes += sizeBytes;
+    const { highWaterBytes } = this.#options;
+    if (this.bufferedBytes < highWaterBytes) return true;
+    this.control(CommandType.wantWritable, highWaterBytes - 1);
+    return false;
+  }
+
+  control(type: number, length = 0): void {
+    this.#engine.control(type, this.slot, this.generation, length);
+  }
+
+  armDeadline(onDeadline: () => void): void {
+    this.deadline?.cancel();
+    const { clock, limits } = this.#options;
+    this.deadline = clock.setTimer(onDeadline, limits.handshakeTimeoutMs);
+    this.deadline.unref();
+  }
+}
+
+const plainHead: MessageHead = {};

@@ -1,0 +1,101 @@
+/** Options of the batch API, checked, with their defaults. */
+import { type Clock, systemClock } from '../../clock.ts';
+import { DwcpError, invalidArg } from '../../errors.ts';
+import { defaultLimits, type LinkLimits } from '../../limits.ts';
+import type { IoSocketOptions } from '../../native/io-contract.ts';
+import type { MessageHandlers } from './batch.ts';
+
+/** What `listen` and `connect` have in common. */
+export interface MessageOptions extends MessageHandlers {
+  readonly host: string;
+  readonly port: number;
+  /** Link frames, the default, or false for plain bytes, whose messages are chunks as they come. */
+  readonly framed?: boolean | undefined;
+  /** Lets plaintext leave this machine. False by default. */
+  readonly allowPlaintext?: boolean | undefined;
+  /** Queued bytes at which `send` returns false. 256 KiB by default. */
+  readonly highWaterBytes?: number | undefined;
+  /** Queued bytes of one connection beyond which `send` throws. 16 MiB by default. */
+  readonly maxQueueBytes?: number | undefined;
+  /** TCP_USER_TIMEOUT, ms: how long sent bytes may stay unacknowledged. The engine's tiers only. */
+  readonly userTimeoutMs?: number | undefined;
+  /** TCP_NOTSENT_LOWAT, bytes. The engine's tiers only. */
+  readonly notsentLowatBytes?: number | undefined;
+  /** TCP_CONGESTION, such as `bbr`. The engine's tiers only. */
+  readonly congestion?: string | undefined;
+  readonly clock?: Clock | undefined;
+  readonly limits?: Partial<LinkLimits> | undefined;
+}
+
+/** Options of `listen`. */
+export interface ListenOptions extends MessageOptions {
+  /** SO_REUSEPORT: several workers listen on one port. The engine's tiers only. */
+  readonly reusePort?: boolean | undefined;
+}
+
+/** Options of `connect`. */
+export interface ConnectOptions extends MessageOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The options with every default. */
+export interface ResolvedOptions {
+  readonly handlers: MessageHandlers;
+  readonly host: string;
+  readonly port: number;
+  readonly framed: boolean;
+  readonly allowPlaintext: boolean;
+  readonly highWaterBytes: number;
+  readonly maxQueueBytes: number;
+  readonly clock: Clock;
+  readonly limits: LinkLimits;
+  readonly socket: Pick<
+    IoSocketOptions,
+    'userTimeoutMs' | 'notsentLowatBytes' | 'congestion' | 'reusePort'
+  >;
+}
+
+const defaultMaxQueueBytes = 16 * 1024 * 1024;
+
+/** A count of bytes or ms within u31. */
+function checkCount(name: string, value: number | undefined, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (Number.isInteger(value) && value >= 1 && value <= 0x7fff_ffff) return value;
+  return invalidArg(name, 'an integer from 1 to 2^31-1', value);
+}
+
+/** Checks and completes options. @throws ERR_DWCP_INVALID_ARG */
+export function resolveMessageOptions(options: ListenOptions & ConnectOptions): ResolvedOptions {
+  const { onBatch, onMessage, onOpen, onDrain, onClose, host, port } = options;
+  if ((typeof onBatch === 'function') === (typeof onMessage === 'function')) {
+    throw new DwcpError('ERR_DWCP_INVALID_ARG', 'Give one of `onBatch` and `onMessage`');
+  }
+  if (typeof host !== 'string' || host === '') invalidArg('host', 'a host', host);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) invalidArg('port', 'a port', port);
+  const { congestion = '' } = options;
+  if (!/^[\w-]{0,15}$/.test(congestion)) invalidArg('congestion', 'a name', congestion);
+  const limits = { ...defaultLimits.link, ...options.limits };
+  return {
+    handlers: { onBatch, onMessage, onOpen, onDrain, onClose },
+    host,
+    port,
+    framed: options.framed ?? true,
+    allowPlaintext: options.allowPlaintext ?? false,
+    highWaterBytes: checkCount('highWaterBytes', options.highWaterBytes, limits.pipeHighWaterBytes),
+    maxQueueBytes: checkCount('maxQueueBytes', options.maxQueueBytes, defaultMaxQueueBytes),
+    clock: options.clock ?? systemClock,
+    limits,
+    socket: {
+      userTimeoutMs: checkCount('userTimeoutMs', options.userTimeoutMs, 0),
+      notsentLowatBytes: checkCount('notsentLowatBytes', options.notsentLowatBytes, 0),
+      congestion,
+      reusePort: options.reusePort ?? false,
+    },
+  };
+}
+
+/** The error of a message that would pass `maxQueueBytes`. */
+export function queueFull(maxQueueBytes: number): DwcpError {
+  const message = `The connection's queue would pass maxQueueBytes (${maxQueueBytes})`;
+  return new DwcpError('ERR_DWCP_LIMIT', message, { detail: { limit: 'maxQueueBytes' } });
+}

@@ -1,0 +1,5 @@
+/** The contract of the batch API over the I/O engine, tier epoll. */
+import { forceTier } from './io-tier.ts';
+import { messagesContract } from './messages-kit.ts';
+
+if (forceTier('epoll')) messagesContract('epoll');

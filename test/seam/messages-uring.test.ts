@@ -1,0 +1,5 @@
+/** The contract of the batch API over the I/O engine, tier uring. */
+import { forceTier } from './io-tier.ts';
+import { messagesContract } from './messages-kit.ts';
+
+if (forceTier('uring')) messagesContract('uring');
