@@ -52,6 +52,8 @@ export interface Batch {
 }
 
 const NONE: readonly ZstdDictionary[] = [];
+const SCRATCH_BYTES = 128 * 1024;
+let scratch: Buffer | undefined;
 
 /**
  * Compresses the records in `arena`, each of up to 64 KiB, now; `lengths` are their sizes, in order.
@@ -65,7 +67,7 @@ export function compressBatch(
   lengths: Uint32Array,
   options: BatchOptions = {},
 ): Batch {
-  const out = frameRoom(arena, lengths);
+  const out = frameRoom(arena, lengths, smallRoom());
   const size = compressBatchInto(arena, lengths, out.arena, out.lengths, options);
   return { arena: Buffer.from(out.arena.subarray(0, size)), lengths: out.lengths };
 }
@@ -250,11 +252,18 @@ function checkLengths(path: string, lengths: Uint32Array): void {
   if (!(lengths instanceof Uint32Array)) invalidArg(path, 'a Uint32Array', lengths);
 }
 
-function frameRoom(arena: Uint8Array, lengths: Uint32Array): Batch {
+/** Room for the frames of a batch; the caller copies what was used. */
+function frameRoom(arena: Uint8Array, lengths: Uint32Array, kept?: Buffer): Batch {
   checkBytes('arena', arena);
   checkLengths('lengths', lengths);
   const room = arena.length + lengths.length * MAX_RECORD_HEADER_BYTES;
-  return { arena: Buffer.allocUnsafeSlow(room), lengths: new Uint32Array(lengths.length) };
+  const out = kept && kept.length >= room ? kept : Buffer.allocUnsafeSlow(room);
+  return { arena: out, lengths: new Uint32Array(lengths.length) };
+}
+
+/** Holds the frames of a small batch; used between two lines only. */
+function smallRoom(): Buffer {
+  return (scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES));
 }
 
 function contentRoom(arena: Uint8Array, lengths: Uint32Array, options: BatchReadOptions): Batch {

@@ -44,17 +44,26 @@ class Dictionary {
   /// short.
   const ZSTD_CDict* encoder(int level) const;
 
+  /// The same for records, content of at most 64 KiB.
+  const ZSTD_CDict* record_encoder(int level) const;
+
   /// Memory held, bytes. Grows with the first use of a level.
   size_t size_bytes() const { return size_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr size_t kLevels = kMaxLevel - kMinLevel + 1;
+  using Slot = std::atomic<ZSTD_CDict*>;
+
+  /// What is in `slot`, made by `make` if nothing is.
+  template <typename Make>
+  const ZSTD_CDict* made_once(Slot& slot, Make make) const;
 
   Block bytes_;
   uint32_t id_ = 0;
   ZSTD_DDict* decoder_ = nullptr;
   mutable std::mutex mutex_;  // held while an encoder is made
-  mutable std::array<std::atomic<ZSTD_CDict*>, kLevels> encoders_{};
+  mutable std::array<Slot, kLevels> encoders_{};
+  mutable std::array<Slot, kLevels> record_encoders_{};
   mutable std::atomic<size_t> size_ = 0;
 };
 

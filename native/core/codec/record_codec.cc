@@ -70,7 +70,7 @@ Status RecordCodec::compress_block(std::span<const uint8_t> content, const Dicti
   size = 0;
   if (content.size() < kRawBelow && dictionary == nullptr) return {};
   if (encoder_ == nullptr) encoder_ = ZSTD_createCCtx();
-  const ZSTD_CDict* digested = dictionary != nullptr ? dictionary->encoder(level) : nullptr;
+  const ZSTD_CDict* digested = dictionary != nullptr ? dictionary->record_encoder(level) : nullptr;
   if (encoder_ == nullptr || (dictionary != nullptr && digested == nullptr)) return kNoMemory;
   size_t result = begin(encoder_, digested, level, content.size());
   if (ZSTD_isError(result)) return failure(result);
