@@ -6,7 +6,7 @@ function start(nodeId: string, region: string): { links: Links; rpc: Rpc } {
   const shared = { clock: systemClock, random: systemRandom };
   const self = {
     wireMin: 1,
-    wireMax: 1,
+    wireMax: 2,
     cluster: 'example',
     nodeId,
     incarnation: Date.now(),

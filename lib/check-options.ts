@@ -22,6 +22,10 @@ export const aDuration: Check = [
   'a number of ms above 0',
   (value) => typeof value === 'number' && value > 0,
 ];
+export const aCount: Check = [
+  'an integer above 0',
+  (value) => typeof value === 'number' && value > 0 && Number.isInteger(value),
+];
 export const aSignal: Check = ['an AbortSignal', (value) => value instanceof AbortSignal];
 
 /** An object with these methods. */

@@ -1,6 +1,6 @@
 /** Every budget of dwcp in one place. Each is an option wherever it applies; `status()` prints its use. */
 
-import { anything, checkOptions } from './check-options.ts';
+import { aCount, anything, checkOptions } from './check-options.ts';
 import type { Check } from './check-options.ts';
 import { invalidArg } from './errors.ts';
 
@@ -80,6 +80,8 @@ export interface CallLimits {
   readonly maxCallsInFlight: number;
   /** Calls this node handles at once. */
   readonly maxHandlersInFlight: number;
+  /** Calls this node handles at once for one caller. */
+  readonly maxHandlersPerPeer: number;
   /** Largest request or reply payload, bytes. */
   readonly maxPayloadBytes: number;
   /** Deadline when the caller names none, ms. */
@@ -139,6 +141,7 @@ export const defaultLimits: Limits = {
   call: {
     maxCallsInFlight: 65_536,
     maxHandlersInFlight: 65_536,
+    maxHandlersPerPeer: 32_768,
     maxPayloadBytes: 4 * MiB,
     defaultDeadlineMs: 5_000,
     maxServices: 1_024,
@@ -152,10 +155,6 @@ export type LimitOverrides = { readonly [K in keyof Limits]?: Partial<Limits[K]>
 
 const isPositive = (value: unknown): boolean => typeof value === 'number' && value > 0;
 const aShare: Check = ['a positive number', (value) => isPositive(value) && Number.isFinite(value)];
-const aCount: Check = [
-  'an integer above 0',
-  (value) => isPositive(value) && Number.isInteger(value),
-];
 
 function resolveArea<T extends object>(area: string, defaults: T, overrides: Partial<T> = {}): T {
   const known = Object.keys(defaults).map(

@@ -27,6 +27,8 @@ const latencyGain = 0.05;
 const outlierFactor = 4;
 const successGain = 0.1;
 const successMin = 0.01;
+/** A stream is mostly idle: it counts for this share of a call. */
+const standingShare = 1 / 16;
 const trialFirstMs = 100;
 const trialLastMs = 5_000;
 
@@ -43,6 +45,8 @@ export class EndpointRecord {
   endpoint: Endpoint;
   /** Insertion order is start order, so the first is the oldest. */
   readonly leases: Set<InFlight> = new Set();
+  /** Streams that were taken and live on. */
+  standing = 0;
   readonly #sameRegion: boolean;
   #latencyMs = 0;
   #weight = 0;
@@ -63,7 +67,7 @@ export class EndpointRecord {
   }
 
   get inFlight(): number {
-    return this.leases.size;
+    return this.leases.size + this.standing;
   }
 
   /** True from the first late, unanswered request until an answer comes. */
@@ -99,9 +103,8 @@ export class EndpointRecord {
     let service = Math.max(latency - rtt, 0.02);
     if (Math.abs(service / poolServiceMs - 1) <= 0.25) service = poolServiceMs;
     const success = this.success(nowMs);
-    return (
-      (rtt + service * (this.leases.size + 1)) / (success * success) + this.#overdue(nowMs, latency)
-    );
+    const load = this.leases.size + this.standing * standingShare + 1;
+    return (rtt + service * load) / (success * success) + this.#overdue(nowMs, latency);
   }
 
   /** An answer came: good (feeds latency) or a failure (feeds success only). */

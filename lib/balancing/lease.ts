@@ -24,6 +24,7 @@ export class Lease implements InFlight {
   readonly hedgeDelayMs: number;
   readonly #record: EndpointRecord;
   readonly #owner: LeaseOwner;
+  #standing = false;
 
   constructor(record: EndpointRecord, startMs: number, hedgeDelayMs: number, owner: LeaseOwner) {
     this.#record = record;
@@ -39,18 +40,40 @@ export class Lease implements InFlight {
 
   /** The endpoint answered after `latencyMs`; `ok` is false when the answer was a failure. */
   done(ok: boolean, latencyMs: number): void {
+    if (this.#stood()) return;
     if (!this.#record.leases.delete(this)) return;
     this.#record.answered(ok, latencyMs, this.#owner.now());
     if (ok) this.#owner.learn(Math.max(0, latencyMs - this.#record.rttMs));
   }
 
+  /**
+   * The endpoint took the request after `latencyMs` and goes on with it, as with a stream. The lease lives
+   * on without being overdue; close it when the stream ends.
+   */
+  stand(latencyMs: number): void {
+    if (!this.#record.leases.has(this)) return;
+    this.done(true, latencyMs);
+    this.#standing = true;
+    this.#record.standing += 1;
+  }
+
+  /** Ends a lease that stands; true when it did. */
+  #stood(): boolean {
+    if (!this.#standing) return false;
+    this.#standing = false;
+    this.#record.standing -= 1;
+    return true;
+  }
+
   /** The endpoint is gone or let the deadline pass. */
   fail(): void {
+    if (this.#stood()) return this.#record.failed(this.#owner.now());
     if (this.#record.leases.delete(this)) this.#record.failed(this.#owner.now());
   }
 
   /** The caller stopped waiting: it was cancelled, or another endpoint was faster. */
   abandon(): void {
+    if (this.#stood()) return;
     if (!this.#record.leases.delete(this)) return;
     const nowMs = this.#owner.now();
     this.#record.abandoned(nowMs - this.startMs, nowMs);

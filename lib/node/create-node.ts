@@ -63,6 +63,12 @@ export class DwcpNode extends EventEmitter<NodeEvents> implements AsyncDisposabl
   readonly handle: Rpc['handle'];
   /** As {@link Rpc.call}. */
   readonly call: Rpc['call'];
+  /** As {@link Rpc.serve}: serves a service made by `defineService`. */
+  readonly serve: Rpc['serve'];
+  /** As {@link Rpc.invoke}: what typed clients call through. */
+  readonly invoke: Rpc['invoke'];
+  /** As {@link Rpc.intercept}: runs code around every request. */
+  readonly intercept: Rpc['intercept'];
   readonly #parts: NodeParts;
   readonly #startedMs: number;
   readonly #closed = new AbortController();
@@ -77,6 +83,9 @@ export class DwcpNode extends EventEmitter<NodeEvents> implements AsyncDisposabl
     this.address = parts.address;
     this.handle = rpc.handle.bind(rpc);
     this.call = rpc.call.bind(rpc);
+    this.serve = rpc.serve.bind(rpc);
+    this.invoke = rpc.invoke.bind(rpc);
+    this.intercept = rpc.intercept.bind(rpc);
     this.#parts = parts;
     this.#startedMs = options.clock.monotonic();
     links.on('up', (link) => this.#tell('peerUp', peerOf(link)));
@@ -290,7 +299,7 @@ function helloOf(
 ): Hello {
   return {
     wireMin: 1,
-    wireMax: 1,
+    wireMax: 2,
     cluster,
     nodeId,
     incarnation,

@@ -6,9 +6,19 @@ import { DwcpError, isDwcpError } from '../errors.ts';
 import { Channel, type Link } from '../links/link.ts';
 import type { Priority } from '../transport/frame-pipe.ts';
 import type { Stream } from '../transport/stream.ts';
+import { tooOldError } from './failures.ts';
+import { readMetadata } from './metadata.ts';
+import { Reader } from './reader.ts';
 import type { Reply, Server } from './server.ts';
 import type { NodeRef } from './types.ts';
-import { decodeMessage, encodeRequestHeader, type RequestHeader, type WireLimits } from './wire.ts';
+import { decodeMessage, type WireLimits } from './wire.ts';
+import {
+  encodeRequestHeader,
+  needsVersion2,
+  type HeaderFields,
+  type RequestHeader,
+  type RpcVersion,
+} from './wire-request.ts';
 
 /** How an attempt ended. */
 export type Outcome =
@@ -22,20 +32,33 @@ export interface Attempt {
 
 const rpcPriority: Priority = 1;
 
-/** Opens a stream and sends the request. @throws ERR_DWCP_LINK_DOWN when the link takes no streams. */
+/** What this build writes to a peer. */
+export function versionFor(link: Link): RpcVersion {
+  return link.peer.wireMax >= 2 ? 2 : 1;
+}
+
+/**
+ * Opens a stream and sends the request.
+ * @throws ERR_DWCP_LINK_DOWN when the link takes no streams, ERR_DWCP_FRAME_VERSION when the peer is too old
+ */
 export function attemptRemote(
   link: Link,
-  header: RequestHeader,
+  header: HeaderFields,
   payload: Uint8Array,
   limits: WireLimits,
   done: (outcome: Outcome) => void,
 ): Attempt {
-  return new RemoteAttempt(link.open(Channel.rpc), header, payload, limits, done);
+  const version = versionFor(link);
+  if (version === 1 && needsVersion2(header)) {
+    throw tooOldError(header.service, link.peer.nodeId);
+  }
+  const head = encodeRequestHeader(header, version);
+  return new RemoteAttempt(link.open(Channel.rpc), header, [head, payload], limits, done);
 }
 
 class RemoteAttempt implements Attempt {
   readonly #stream: Stream;
-  readonly #header: RequestHeader;
+  readonly #header: HeaderFields;
   readonly #limits: WireLimits;
   #done: ((outcome: Outcome) => void) | undefined;
   /** Settles with whether the whole request was handed to the pipe. */
@@ -43,8 +66,8 @@ class RemoteAttempt implements Attempt {
 
   constructor(
     stream: Stream,
-    header: RequestHeader,
-    payload: Uint8Array,
+    header: HeaderFields,
+    message: readonly Uint8Array[],
     limits: WireLimits,
     done: (outcome: Outcome) => void,
   ) {
@@ -55,12 +78,10 @@ class RemoteAttempt implements Attempt {
     stream.onMessage((bytes) => this.#message(bytes));
     stream.onEnd(() => this.#lost(protocolError('the peer ended the stream without a reply')));
     stream.onClose((error) => this.#lost(error ?? protocolError('no reply')));
-    this.#sent = stream
-      .send([encodeRequestHeader(header), payload], { end: true, priority: rpcPriority })
-      .then(
-        () => this.#handedOver(),
-        (error: unknown) => this.#notSent(error),
-      );
+    this.#sent = stream.send(message, { end: true, priority: rpcPriority }).then(
+      () => this.#handedOver(),
+      (error: unknown) => this.#notSent(error),
+    );
   }
 
   cancel(): void {
@@ -90,7 +111,7 @@ class RemoteAttempt implements Attempt {
     if (!this.#done) return;
     try {
       const message = decodeMessage(bytes, this.#limits);
-      if (message.type === 'request' || message.type === 'announce') {
+      if (message.type !== 'ok' && message.type !== 'error' && message.type !== 'refused') {
         throw protocolError(`unexpected rpc message: ${message.type}`);
       }
       this.#finish(message);
@@ -124,10 +145,11 @@ class RemoteAttempt implements Attempt {
 export function attemptLocal(
   server: Server,
   self: NodeRef,
-  header: RequestHeader,
+  fields: HeaderFields,
   payload: Uint8Array,
   done: (outcome: Outcome) => void,
 ): Attempt {
+  const header = localHeader(fields);
   let cancelled = false;
   let abort: ((reason: DwcpError) => void) | undefined;
   const copy = Buffer.from(payload);
@@ -143,6 +165,12 @@ export function attemptLocal(
       abort?.(new DwcpError('ERR_DWCP_ABORTED', 'The caller gave up.'));
     },
   };
+}
+
+/** A header as its own node would read it. */
+export function localHeader(fields: HeaderFields): RequestHeader {
+  const { metadata } = fields;
+  return { ...fields, metadata: metadata && readMetadata(new Reader(metadata)) };
 }
 
 function protocolError(text: string): DwcpError {

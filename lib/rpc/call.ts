@@ -12,17 +12,12 @@ import type { Budget, Lease } from '../balancing/index.ts';
 import type { Clock, Timer } from '../clock.ts';
 import { DwcpError, isDwcpError } from '../errors.ts';
 import type { Attempt, Outcome } from './attempt.ts';
-import type { CallSpec } from './call-spec.ts';
-import {
-  asError,
-  hopeless,
-  mayComeBack,
-  refusalError,
-  remoteError,
-  unbudgeted,
-} from './failures.ts';
+import { headerOf, type CallSpec } from './call-spec.ts';
+import { asError, hopeless, mayComeBack, refusalError, tooOld, unbudgeted } from './failures.ts';
+import { remoteError } from './remote-error.ts';
 import type { Route, Waiter } from './route.ts';
-import type { Refusal, RequestHeader } from './wire.ts';
+import type { Refusal } from './wire.ts';
+import type { HeaderFields } from './wire-request.ts';
 
 /** Counters the calls of a node share. */
 export interface CallCounters {
@@ -41,7 +36,7 @@ export interface CallEnvironment {
   /** Starts an attempt. Throws when the endpoint takes none. */
   start(
     nodeId: string,
-    header: RequestHeader,
+    header: HeaderFields,
     payload: Uint8Array,
     done: (outcome: Outcome) => void,
   ): Attempt;
@@ -170,8 +165,9 @@ export class Call implements Waiter {
         this.#onOutcome(nodeId, entry, outcome),
       );
     } catch (error) {
-      lease.fail();
       this.#lastError = asError(error);
+      if (tooOld(this.#lastError)) lease.abandon();
+      else lease.fail();
       return false;
     }
     this.#tries.set(nodeId, entry);
@@ -181,10 +177,8 @@ export class Call implements Waiter {
     return true;
   }
 
-  #header(): RequestHeader {
-    const { service, codec, idempotent, oneWay, key } = this.#spec;
-    const leftMs = Math.ceil(this.#deadlineAtMs - this.#env.clock.monotonic());
-    return { service, codec, idempotent, oneWay, key, deadlineMs: Math.max(1, leftMs) };
+  #header(): HeaderFields {
+    return headerOf(this.#spec, this.#deadlineAtMs, this.#env.clock.monotonic());
   }
 
   #armLate(nodeId: string, entry: Try, delayMs: number, dueMs: number): void {

@@ -10,7 +10,11 @@ export const mayComeBack: ReadonlySet<ErrorCode> = new Set([
   'ERR_DWCP_NO_ENDPOINT',
 ]);
 /** Refusals that every other node would repeat. */
-export const hopeless: ReadonlySet<Refusal> = new Set([Refusal.tooLarge, Refusal.codec]);
+export const hopeless: ReadonlySet<Refusal> = new Set([
+  Refusal.tooLarge,
+  Refusal.codec,
+  Refusal.kind,
+]);
 
 /** The error of an attempt that could not begin. */
 export function asError(error: unknown): DwcpError {
@@ -23,7 +27,9 @@ export function refusalError(reason: Refusal, service: string, nodeId: string): 
   const detail = { service, nodeId };
   switch (reason) {
     case Refusal.overLimit:
-      return new DwcpError('ERR_DWCP_LIMIT', `${nodeId} is at maxHandlersInFlight`, { detail });
+      return new DwcpError('ERR_DWCP_LIMIT', `${nodeId} is at a limit of requests under way`, {
+        detail,
+      });
     case Refusal.unauthorized:
       return new DwcpError('ERR_DWCP_UNAUTHORIZED', `${nodeId} refused a call of ${service}`, {
         detail,
@@ -34,6 +40,10 @@ export function refusalError(reason: Refusal, service: string, nodeId: string): 
       return new DwcpError('ERR_DWCP_INVALID_ARG', `${service} reads another payload codec`, {
         detail,
       });
+    case Refusal.kind:
+      return new DwcpError('ERR_DWCP_INVALID_ARG', `${service} is a method of another kind`, {
+        detail,
+      });
     default:
       return new DwcpError('ERR_DWCP_NO_ENDPOINT', `${nodeId} does not serve ${service} now`, {
         detail,
@@ -41,13 +51,13 @@ export function refusalError(reason: Refusal, service: string, nodeId: string): 
   }
 }
 
-/** The handler's own error, as the caller sees it. */
-export function remoteError(
-  { code, text }: { readonly code: string; readonly text: string },
-  service: string,
-  nodeId: string,
-): DwcpError {
-  return new DwcpError('ERR_DWCP_REMOTE', text, {
-    detail: { code, message: text, nodeId, service },
-  });
+/** The peer runs an older release that does not read this request: nothing was sent, nothing is wrong with it. */
+export function tooOld(error: DwcpError): boolean {
+  return error.code === 'ERR_DWCP_FRAME_VERSION';
+}
+
+/** The error of a request that `nodeId` would not understand. */
+export function tooOldError(service: string, nodeId: string): DwcpError {
+  const text = `${nodeId} runs a release without streams, metadata and custom codecs`;
+  return new DwcpError('ERR_DWCP_FRAME_VERSION', text, { detail: { service, nodeId } });
 }

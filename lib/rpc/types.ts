@@ -6,7 +6,10 @@ import type { Links } from '../links/link.ts';
 import type { Random } from '../random.ts';
 import type { HistogramSnapshot } from '../telemetry/histogram.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { CodecName } from './payload.ts';
+import type { Interceptor } from './interceptors.ts';
+import type { Metadata } from './metadata.ts';
+import type { MethodCaller, ServiceServer } from './service.ts';
+import type { Codec, CodecName } from './payload.ts';
 
 /** Who a node is, as far as calls care. */
 export interface NodeRef {
@@ -14,12 +17,17 @@ export interface NodeRef {
   readonly region: string;
 }
 
+/** How a method is called: one payload or items in, one payload or items out. */
+export type MethodKind = 'unary' | 'serverStream' | 'clientStream' | 'bidiStream';
+
 /** What a handler gets beside the payload. */
 export interface CallContext {
-  /** Fires when the caller cancelled, its link fell, or the deadline passed. */
+  /** Fires when the caller cancelled, its link fell, or the deadline passed; on streams also when this node closes. */
   readonly signal: AbortSignal;
-  /** Time left for the call when it arrived, ms. */
+  /** Time left for the call when it arrived, ms; Infinity for a stream without deadline. */
   readonly deadlineMs: number;
+  /** What the caller sent beside the payload. */
+  readonly metadata: Metadata;
   /** The caller; this very node for a local call. */
   readonly peer: NodeRef;
   readonly service: string;
@@ -32,31 +40,56 @@ export type BytesHandler = (
   context: CallContext,
 ) => Uint8Array | void | Promise<Uint8Array | void>;
 
-/** Serves calls with JSON values. */
+/** Serves calls with values of the JSON or a custom codec. */
 export type JsonHandler = (payload: unknown, context: CallContext) => unknown;
 
 /** Options of `handle`. */
 export interface HandleOptions {
   /** How payload and reply are read; `bytes` by default. Caller and handler must agree. */
-  readonly codec?: CodecName | undefined;
+  readonly codec?: CodecName | Codec | undefined;
+  /** Requests of this service handled at once; more are refused, and their callers move on. */
+  readonly maxInFlight?: number | undefined;
 }
 
-/** Options of `call`. */
-export interface CallOptions extends HandleOptions {
+/** Options of every request. */
+export interface RequestOptions {
   /** Affinity: the same key goes to the same near, healthy node. */
   readonly key?: string | undefined;
   /** Time the whole call may take, all attempts included, ms. */
   readonly deadlineMs?: number | undefined;
   /** Executing it twice does no harm: it may be retried after a loss, and hedged. False by default. */
   readonly idempotent?: boolean | undefined;
-  /** No reply: resolves with nothing once the request was handed to the network. */
-  readonly oneWay?: boolean | undefined;
+  /** Short texts that cross the wire beside the payload. */
+  readonly metadata?: Metadata | undefined;
   /** Cancels the call, here and at the handler. */
   readonly signal?: AbortSignal | undefined;
   /** Node ids not to use. */
   readonly exclude?: readonly string[] | undefined;
   /** Whether this node's own handler may take it; true by default. */
   readonly local?: boolean | undefined;
+}
+
+/** Options of `call`. */
+export interface CallOptions extends RequestOptions {
+  /** How payload and reply are read; `bytes` by default. Caller and handler must agree. */
+  readonly codec?: CodecName | Codec | undefined;
+  /** No reply: resolves with nothing once the request was handed to the network. */
+  readonly oneWay?: boolean | undefined;
+}
+
+/**
+ * Options of a stream. `deadlineMs` is for the whole stream, none by default; a stream that no node took
+ * within the default deadline of calls fails. `idempotent` streams move on until one was taken; none is hedged.
+ */
+export interface StreamOptions extends RequestOptions {
+  /** Ends the stream when the peer owes an item or credit and nothing came for this long, ms; none by default. */
+  readonly idleTimeoutMs?: number | undefined;
+}
+
+/** Items that come from another node. Leaving the loop early, `return()` or `await using` cancel the stream. */
+export interface ItemStream<T>
+  extends AsyncIterableIterator<T, undefined, unknown>, AsyncDisposable {
+  [Symbol.asyncIterator](): ItemStream<T>;
 }
 
 /** Health verdicts on nodes, from membership or probes. */
@@ -83,8 +116,10 @@ export interface RpcStats {
   readonly retried: number;
   readonly hedged: number;
   readonly hedgeWins: number;
-  /** Calls of this node under way. */
+  /** Calls of this node under way, streams included. */
   readonly inFlight: number;
+  /** Streams of this node under way. */
+  readonly streams: number;
   /** Handlers of this node under way. */
   readonly handling: number;
   readonly handled: number;
@@ -105,14 +140,18 @@ export interface ServiceStats {
 }
 
 /** Calls and handlers of one node. */
-export interface Rpc {
+export interface Rpc extends MethodCaller, ServiceServer {
   /** Serves `service`; returns the function that stops it. @throws ERR_DWCP_INVALID_ARG, ERR_DWCP_LIMIT */
   handle(
     service: string,
     fn: BytesHandler,
-    options?: { readonly codec?: 'bytes' | undefined },
+    options?: HandleOptions & { readonly codec?: 'bytes' | undefined },
   ): () => void;
-  handle(service: string, fn: JsonHandler, options: { readonly codec: 'json' }): () => void;
+  handle(
+    service: string,
+    fn: JsonHandler,
+    options: HandleOptions & { readonly codec: 'json' | Codec },
+  ): () => void;
   /**
    * Calls the nearest healthy node that serves `service`. The payload is borrowed until the promise settles.
    * @throws ERR_DWCP_NO_ENDPOINT, ERR_DWCP_DEADLINE, ERR_DWCP_REMOTE, ERR_DWCP_ABORTED, ERR_DWCP_LINK_DOWN,
@@ -126,8 +165,10 @@ export interface Rpc {
   call(
     service: string,
     payload: unknown,
-    options: CallOptions & { readonly codec: 'json' },
+    options: CallOptions & { readonly codec: 'json' | Codec },
   ): Promise<unknown>;
+  /** Runs code around every request this node makes or serves; returns the function that removes it. */
+  intercept(side: 'client' | 'server', interceptor: Interceptor): () => void;
   /** Node ids that serve `service` now, this node included. */
   serving(service: string): string[];
   stats(): RpcStats;

@@ -18,7 +18,7 @@ export function startNode(
   );
   const self = {
     wireMin: 1,
-    wireMax: 1,
+    wireMax: 2,
     cluster: 'rpc-test',
     nodeId,
     incarnation: 1,

@@ -148,7 +148,7 @@ export class FakeLink implements Link {
     this.peer = {
       ...peer,
       wireMin: 1,
-      wireMax: 1,
+      wireMax: 2,
       cluster: 'test',
       incarnation: 1,
       advertise: undefined,

@@ -15,7 +15,7 @@ export const anyPort: Address = { host: '127.0.0.1', port: 0 };
 export function helloOf(nodeId: string, more: Partial<Hello> = {}): Hello {
   return {
     wireMin: 1,
-    wireMax: 1,
+    wireMax: 2,
     cluster: 'test',
     nodeId,
     incarnation: 1,

@@ -65,7 +65,7 @@ async function startNode(
   });
   const self = {
     wireMin: 1,
-    wireMax: 1,
+    wireMax: 2,
     cluster: 'sim',
     nodeId,
     incarnation: 1,

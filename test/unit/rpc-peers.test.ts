@@ -106,7 +106,7 @@ test('overload everywhere: the retry budget runs out and the refusal is reported
   for (const node of [near, far]) node.handle('work', () => t.fail());
   await clock.advance(100);
   for (const of of [links.near, links.far]) {
-    answerWith(of, (stream) => void stream.send(encodeRefused(3), { end: true }));
+    answerWith(of, (stream) => void stream.send(encodeRefused(3, 2), { end: true }));
   }
   const boxes = Array.from({ length: 300 }, () => follow(clock, caller.call('work', ping)));
   await clock.advance(300);
@@ -119,7 +119,7 @@ test('a payload above the peer’s limit is refused before it runs, and not retr
   const { clock, caller, near, links } = await world();
   near.handle('work', () => t.fail());
   await clock.advance(100);
-  answerWith(links.near, (stream) => void stream.send(encodeRefused(5), { end: true }));
+  answerWith(links.near, (stream) => void stream.send(encodeRefused(5, 2), { end: true }));
   const box = follow(clock, caller.call('work', ping, idempotent));
   await clock.advance(5);
   failedWith(t, box, 'ERR_DWCP_LIMIT');
@@ -129,8 +129,8 @@ test('a payload above the peer’s limit is refused before it runs, and not retr
 test('protocol errors cost the stream: two announcements, a reply first, two requests', async (t) => {
   const { clock, near, links } = await world();
   const second = raw(links.caller, 'n', [encodeAnnounce(['a'])]);
-  const reply = raw(links.caller, 'n', [okHeader]);
-  const large = raw(links.caller, 'n', [Buffer.concat([okHeader, Buffer.alloc(5_000_000)])]);
+  const reply = raw(links.caller, 'n', [okHeader(1)]);
+  const large = raw(links.caller, 'n', [Buffer.concat([okHeader(1), Buffer.alloc(5_000_000)])]);
   await clock.advance(5);
   t.is(second.closed?.code, 'ERR_DWCP_STREAM_RESET');
   t.is(reply.closed?.code, 'ERR_DWCP_STREAM_RESET');
@@ -153,7 +153,7 @@ test('json that does not parse: the handler’s side says so, and so does the ca
   await clock.advance(5);
   t.is(await none, undefined);
   answerWith(links.near, (stream) => {
-    void stream.send(Buffer.concat([okHeader, Buffer.from('{')]), { end: true });
+    void stream.send(Buffer.concat([okHeader(1), Buffer.from('{')]), { end: true });
   });
   const bad = t.throwsAsync(caller.call('work', 1, { codec: 'json' }), { code: 'ERR_DWCP_CODEC' });
   await clock.advance(5);

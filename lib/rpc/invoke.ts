@@ -1,0 +1,159 @@
+/**
+ * Requests as users make them: options checked, defaults of the method applied, client interceptors run, and
+ * then a call or stream of the node's {@link Client}.
+ */
+import type { Client, StreamingKind } from './client.ts';
+import { checkCall, checkStream } from './call-spec.ts';
+import {
+  callThrough,
+  streamThrough,
+  type InterceptedRequest,
+  type Interceptors,
+} from './interceptors.ts';
+import { noMetadata } from './metadata.ts';
+import { resolveCodec, type ResolvedCodec } from './payload.ts';
+import type { AnyMethod } from './service.ts';
+import type {
+  CallOptions,
+  ItemStream,
+  MethodKind,
+  RequestOptions,
+  StreamOptions,
+} from './types.ts';
+
+/** See the file header. */
+export class Invoker {
+  readonly #client: Client;
+  readonly #interceptors: Interceptors;
+
+  constructor(client: Client, interceptors: Interceptors) {
+    this.#client = client;
+    this.#interceptors = interceptors;
+  }
+
+  /** A call by name. */
+  async call(service: string, payload: unknown, options: CallOptions): Promise<unknown> {
+    checkCall(service, options);
+    const { codec, ...rest } = options;
+    return this.#call(service, resolveCodec('options.codec', codec), payload, rest);
+  }
+
+  /** A call or stream of a typed method. */
+  invoke(
+    service: string,
+    { kind, codec, options: defaults }: AnyMethod,
+    input: unknown,
+    options: StreamOptions,
+  ): Promise<unknown> | ItemStream<unknown> {
+    const { deadlineMs = defaults.deadlineMs, idempotent = defaults.idempotent } = options;
+    const all = { ...options, deadlineMs, idempotent };
+    if (kind === 'unary' || kind === 'oneWay') {
+      return this.#unary(service, codec, input, { ...all, oneWay: kind === 'oneWay' });
+    }
+    if (kind === 'clientStream') return this.#upload(service, codec, input, all);
+    checkStream(service, all);
+    return this.#items(service, kind, codec, input, all);
+  }
+
+  async #unary(
+    service: string,
+    codec: ResolvedCodec,
+    input: unknown,
+    options: CallOptions,
+  ): Promise<unknown> {
+    checkCall(service, options);
+    return this.#call(service, codec, input, options);
+  }
+
+  #call(
+    service: string,
+    codec: ResolvedCodec,
+    input: unknown,
+    options: CallOptions,
+  ): Promise<unknown> {
+    const list = this.#interceptors.client;
+    if (list.length === 0) return this.#client.call(service, codec, input, options);
+    const request = seen(service, 'unary', input, options);
+    return Promise.resolve(
+      callThrough(list, request, (each) =>
+        this.#client.call(service, codec, each.input, { ...options, metadata: each.metadata }),
+      ),
+    );
+  }
+
+  async #upload(
+    service: string,
+    codec: ResolvedCodec,
+    items: unknown,
+    options: StreamOptions,
+  ): Promise<unknown> {
+    checkStream(service, options);
+    const request = seen(service, 'clientStream', items, options);
+    return callThrough(this.#interceptors.client, request, async ({ input, metadata }) => {
+      const all = { ...options, metadata };
+      const stream = this.#client.stream(service, 'clientStream', codec, input, all, true);
+      return codec.decode(await stream.reply);
+    });
+  }
+
+  #items(
+    service: string,
+    kind: StreamingKind,
+    codec: ResolvedCodec,
+    input: unknown,
+    options: StreamOptions,
+  ): ItemStream<unknown> {
+    const list = this.#interceptors.client;
+    if (list.length === 0) {
+      return this.#client.stream(service, kind, codec, input, options, false).inbox;
+    }
+    const request = seen(service, kind, input, options);
+    return new Intercepted(() =>
+      streamThrough(list, request, (each) => {
+        const all = { ...options, metadata: each.metadata };
+        return this.#client.stream(service, kind, codec, each.input, all, false).inbox;
+      }),
+    );
+  }
+}
+
+function seen(
+  service: string,
+  kind: MethodKind,
+  input: unknown,
+  { metadata = noMetadata }: RequestOptions,
+): InterceptedRequest {
+  return { side: 'client', service, kind, input, metadata, context: undefined };
+}
+
+/** Items that passed interceptors; nothing begins before the first is asked for. */
+class Intercepted implements ItemStream<unknown> {
+  readonly #start: () => AsyncIterable<unknown>;
+  #iterator: AsyncIterator<unknown> | undefined;
+  #over = false;
+
+  constructor(start: () => AsyncIterable<unknown>) {
+    this.#start = start;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<unknown, undefined>> {
+    if (this.#over) return { done: true, value: undefined };
+    this.#iterator ??= this.#start()[Symbol.asyncIterator]();
+    const { done, value } = await this.#iterator.next();
+    return done ? { done: true, value: undefined } : { done: false, value };
+  }
+
+  async return(): Promise<IteratorResult<unknown, undefined>> {
+    this.#over = true;
+    await this.#iterator?.return?.();
+    return { done: true, value: undefined };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+}

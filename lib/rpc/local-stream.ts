@@ -1,0 +1,88 @@
+/**
+ * Two ends of a stream inside this node, for streams that a node serves to itself: same contract as one over a
+ * link, without bytes crossing anything. Messages are copied, delivered in a later microtask, and a send
+ * settles when the other end is done with the message, which is all the backpressure there is to it.
+ */
+import { DwcpError, type ErrorCode } from '../errors.ts';
+import { Channel } from '../links/link.ts';
+import type { SendOptions, Stream } from '../transport/stream.ts';
+
+type MessageHandler = (message: Buffer) => void | Promise<void>;
+
+/** One end. */
+export class LocalStream implements Stream {
+  readonly id: number = 0;
+  readonly channel: number = Channel.rpc;
+  readonly #peer: () => LocalStream;
+  #onMessage: MessageHandler = () => {};
+  #onEnd: () => void = () => {};
+  #onClose: (error: DwcpError | undefined) => void = () => {};
+  #ended = false;
+  #closed = false;
+
+  constructor(peer: () => LocalStream) {
+    this.#peer = peer;
+  }
+
+  /** Two connected ends. */
+  static pair(): [LocalStream, LocalStream] {
+    const a: LocalStream = new LocalStream(() => b);
+    const b: LocalStream = new LocalStream(() => a);
+    return [a, b];
+  }
+
+  async send(parts: Uint8Array | readonly Uint8Array[], options: SendOptions = {}): Promise<void> {
+    if (this.#closed || this.#ended) throw new DwcpError('ERR_DWCP_CLOSED', 'The stream ended');
+    const message = Buffer.concat(parts instanceof Uint8Array ? [parts] : parts);
+    if (options.end) this.#ended = true;
+    await Promise.resolve();
+    const taken = this.#peer().#receive(message);
+    if (options.end) this.#peer().#peerEnded();
+    await taken;
+  }
+
+  end(): void {
+    if (this.#closed || this.#ended) return;
+    this.#ended = true;
+    queueMicrotask(() => this.#peer().#peerEnded());
+  }
+
+  reset(code: ErrorCode, text?: string): void {
+    if (this.#closed) return;
+    const cause = new DwcpError(code, text);
+    this.#close(cause);
+    const error = new DwcpError('ERR_DWCP_STREAM_RESET', cause.message, { cause });
+    queueMicrotask(() => this.#peer().#close(error));
+  }
+
+  onMessage(handler: MessageHandler): void {
+    this.#onMessage = handler;
+  }
+
+  onEnd(handler: () => void): void {
+    this.#onEnd = handler;
+  }
+
+  onClose(handler: (error: DwcpError | undefined) => void): void {
+    this.#onClose = handler;
+  }
+
+  #receive(message: Buffer): void | Promise<void> {
+    return this.#closed ? undefined : this.#onMessage(message);
+  }
+
+  #peerEnded(): void {
+    if (this.#closed) return;
+    this.#onEnd();
+    if (this.#ended) {
+      this.#close(undefined);
+      this.#peer().#close(undefined);
+    }
+  }
+
+  #close(error: DwcpError | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    queueMicrotask(() => this.#onClose(error));
+  }
+}
