@@ -144,7 +144,8 @@ for (const native of tiers) {
   });
 }
 
-if (loaded.codec.abilities.dictionaryEncode) {
+// Without the addon training gives raw content, which zstd frames do not name.
+if (loaded.tier === 'addon') {
   test('a frame names its trained dictionary, and is read with it only', (t) => {
     const dictionary = Dictionary.train(iconRecords(400), { sizeBytes: 8192 });
     const other = Dictionary.train(iconRecords(400, 500), { sizeBytes: 8192 });
