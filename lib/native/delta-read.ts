@@ -8,7 +8,9 @@ import type { DeltaDecodeOptions, ZstdDecompressOptions } from './contract.ts';
 
 const VERSION = 2;
 const MAX_SEGMENT_OPS = 2 ** 18;
-const MAX_PREFIX_BYTES = 2 ** 21;
+/** The longest prefix is a quarter of the content, between these, bytes. */
+const LEAST_MAX_PREFIX_BYTES = 2 ** 16;
+const MOST_MAX_PREFIX_BYTES = 2 ** 21;
 const MAX_PART_WINDOW_LOG = 23;
 const MAX_VARINT_BYTES = 5;
 /** A replaced run of more than four times the new bytes and this does not resemble them, bytes. */
@@ -176,6 +178,10 @@ export class DeltaDecoder {
   /** What the operations say about the new bytes: how many of each kind, and what they resemble. */
   #survey(ops: Ops, coding: number) {
     const start = this.#baseEnd;
+    const maxPrefixBytes = Math.min(
+      Math.max(Math.floor(this.content.length / 4), LEAST_MAX_PREFIX_BYTES),
+      MOST_MAX_PREFIX_BYTES,
+    );
     const pieces: Uint8Array[] = [];
     let prefixBytes = 0;
     let literalBytes = 0;
@@ -188,7 +194,7 @@ export class DeltaDecoder {
         literalBytes += literal;
         const around = surroundings(coding, literal, prefixBytes);
         const piece = this.#resembling(around, literal, copy > 0 ? from : this.#base.length);
-        if (piece.length <= MAX_PREFIX_BYTES - prefixBytes) {
+        if (piece.length <= maxPrefixBytes - prefixBytes) {
           pieces.push(piece);
           prefixBytes += piece.length;
         }

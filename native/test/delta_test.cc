@@ -1,5 +1,6 @@
 // Deltas end to end: edit scripts, sizes that show what is found, limits, giving up, many threads.
 #include <algorithm>
+#include <ctime>
 #include <string>
 #include <thread>
 
@@ -126,6 +127,49 @@ TEST(table_rows_that_change_or_move_cost_a_few_bytes_each) {
   const Bytes sorted = table();
   for (auto& row : rows) row.insert(row.find(',') + 1, std::to_string(random() % 90 + 10));
   CHECK(round_trip(pool, sorted, table()).size() < kRows * 3);
+}
+
+/// CPU time of encoding, seconds.
+double encode_seconds(ContextPool& pool, const Bytes& base, const Bytes& next) {
+  BaseIndex index;
+  CHECK(BaseIndex::build(base, index).ok());
+  Block payload;
+  const std::clock_t start = std::clock();
+  CHECK(dwcp::delta::encode(pool, index, base, next, {}, payload).ok());
+  return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+}
+
+TEST(hostile_values_take_time_in_proportion_to_their_size) {
+  ContextPool pool;
+  const auto periodic = [](size_t size, size_t period) {
+    Bytes bytes(size);
+    for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<uint8_t>(i % period * 37);
+    return bytes;
+  };
+  const auto cut = [](Bytes bytes, size_t every) {
+    for (size_t i = every; i < bytes.size(); i += every) bytes[i] = static_cast<uint8_t>(~bytes[i]);
+    return bytes;
+  };
+  const auto shapes = [&](size_t size) {
+    const Bytes noise = sample(size, 22, 2);
+    return std::vector<std::pair<Bytes, Bytes>>{
+        {Bytes(size, 0), cut(Bytes(size, 0), 61)},
+        {periodic(size, 3), cut(periodic(size, 3), 40)},
+        {periodic(size, 17), cut(periodic(size, 17), 101)},
+        {noise, cut(noise, 23)},
+        {periodic(size, 1'000), Bytes(size, 0)},
+        {sample(size, 23, 1), sample(size, 24, 3)},
+    };
+  };
+  constexpr size_t kSmall = 100'000;
+  const auto small = shapes(kSmall);
+  const auto large = shapes(8 * kSmall);
+  for (size_t i = 0; i < small.size(); ++i) {
+    const double first = encode_seconds(pool, small[i].first, small[i].second);
+    const double second = encode_seconds(pool, large[i].first, large[i].second);
+    CHECK(second < 0.1 + 8 * 3 * first);
+    round_trip(pool, small[i].first, small[i].second);
+  }
 }
 
 TEST(several_segments_come_back) {

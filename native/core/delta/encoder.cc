@@ -1,6 +1,8 @@
 // See encoder.h.
 #include "core/delta/encoder.h"
 
+#include <algorithm>
+
 #include "core/delta/costs.h"
 #include "core/delta/part.h"
 #include "core/delta/prune.h"
@@ -60,7 +62,7 @@ class SegmentWriter {
  private:
   Coding choose(std::span<const Op> ops, size_t content_at) const {
     CodingChoice choice;
-    Walk walk({.differences = true}, base_end_);
+    Walk walk({.differences = true}, base_end_, content_.size());
     size_t at = content_at;
     for (const Op& op : ops) {
       const bool counts = walk.is_difference(op);
@@ -75,7 +77,7 @@ class SegmentWriter {
 
   void split(std::span<const Op> ops, size_t content_at, Coding coding) {
     parts_.clear();
-    Walk walk(coding, base_end_);
+    Walk walk(coding, base_end_, content_.size());
     reserve(ops, walk);
     size_t at = content_at;
     for (const Op& op : ops) {
@@ -111,7 +113,7 @@ class SegmentWriter {
       walk.advance(op);
     }
     parts_.literals.reserve(literals);
-    parts_.prefix.reserve(std::min(base_.size(), kMaxSegmentPrefix));
+    parts_.prefix.reserve(std::min(base_.size(), max_prefix(content_.size())));
     parts_.differences.reserve(differences);
   }
 
@@ -148,6 +150,13 @@ class SegmentWriter {
   size_t base_end_ = 0;
 };
 
+/// Bounds of a segment, so that memory beside the content stays a fraction of it.
+ScanBounds bounds_of(size_t content_size) {
+  return {
+      .max_ops = std::clamp(content_size / 128, kMaxSegmentOps / 64, kMaxSegmentOps),
+      .max_literals = std::clamp(content_size / 8, kMaxSegmentLiterals / 16, kMaxSegmentLiterals)};
+}
+
 size_t literals_of(std::span<const Op> ops) {
   size_t sum = 0;
   for (const Op& op : ops) sum += op.literal;
@@ -172,7 +181,7 @@ Status encode(codec::ContextPool& pool, const BaseIndex& index, std::span<const 
   while (!scanner.done()) {
     const size_t start = scanner.covered();
     codec::Column<Op> ops;
-    scanner.next({kMaxSegmentOps, kMaxSegmentLiterals}, ops);
+    scanner.next(bounds_of(content.size()), ops);
     if (ops.failed()) return kNoMemory;
     literals += literals_of(ops.values());
     if (literals > options.max_literal_bytes) return {};

@@ -39,6 +39,13 @@ constexpr std::array<Preset, 6> kPresets{{
     {ZSTD_btultra2, 19, 17, 7, 3, 256, 500, 130},
 }};
 
+/// log2 of the entries of a match finder's tables. Memory of a delta is mostly theirs, and what is
+/// spanned resembles itself little: a half or a quarter as many entries cost hardly any size.
+unsigned table_log(unsigned window_log) {
+  constexpr unsigned kLarge = 19;
+  return window_log - (window_log < kLarge ? 1 : 2);
+}
+
 bool configure(ZSTD_CCtx* context, size_t size, std::span<const uint8_t> prefix,
                Strength strength) {
   const Preset& preset = kPresets[static_cast<size_t>(strength)];
@@ -47,8 +54,8 @@ bool configure(ZSTD_CCtx* context, size_t size, std::span<const uint8_t> prefix,
       static_cast<unsigned>(std::clamp(spanned, kMinWindowLog, kMaxPartWindowLog));
   const ZSTD_compressionParameters params{
       window_log,
-      std::min(window_log, preset.max_chain_log),
-      std::min(window_log, preset.max_hash_log),
+      std::min(table_log(window_log), preset.max_chain_log),
+      std::min(table_log(window_log), preset.max_hash_log),
       preset.search_log,
       preset.min_match,
       preset.target_length,

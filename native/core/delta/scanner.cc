@@ -132,8 +132,8 @@ void Scanner::look_ahead(size_t at) {
   }
 }
 
-size_t Scanner::next_hit(size_t at) {
-  while (at < hash_end_) {
+size_t Scanner::next_hit(size_t at, size_t limit) {
+  while (at < std::min(hash_end_, limit)) {
     if (at < window_.start || at >= window_.end) look_ahead(at);
     const size_t first = (at - window_.start + window_.step - 1) / window_.step;
     const uint32_t hits = window_.hits >> first;
@@ -156,8 +156,11 @@ Scanner::Match Scanner::match_at(size_t& at, size_t stop) {
   if (match.size == 0 && waiting < options_.ask_after) return match;
   // Only one position in a stride can hit, so a doubtful match waits for the rest of its stride.
   const size_t end = at + (match.size == 0 ? 1 : index_.stride());
-  size_t hit = next_hit(at);
-  for (; hit < end; hit = next_hit(hit + 1)) {
+  // Near a copy every position is looked at anyway: no hit further on may be searched for, again
+  // and again.
+  const size_t limit = match.size == 0 && !near ? stop : end;
+  size_t hit = next_hit(at, limit);
+  for (; hit < end; hit = next_hit(hit + 1, limit)) {
     improve(hit, window_.hashes[(hit - window_.start) / window_.step], match);
   }
   if (match.size == 0 && !near) at = std::min(hit, stop) - 1;

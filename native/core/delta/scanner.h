@@ -100,7 +100,9 @@ class Scanner {
   Match match_at(size_t& at, size_t stop);
   void append(const Match& match, codec::Column<Op>& ops);
   void look_ahead(size_t at);
-  size_t next_hit(size_t at);
+  /// The next position from `at` on the index may hold; some position from `limit` on when there is
+  /// none before it.
+  size_t next_hit(size_t at, size_t limit);
 
   const BaseIndex& index_;
   std::span<const uint8_t> base_;

@@ -16,8 +16,13 @@ inline constexpr uint8_t kVersion = 2;
 /// A segment ends when it has this many operations or new bytes: it bounds memory on both sides.
 inline constexpr size_t kMaxSegmentOps = size_t{1} << 18;
 inline constexpr size_t kMaxSegmentLiterals = size_t{1} << 20;
-/// Longest prefix of a segment's new bytes.
-inline constexpr size_t kMaxSegmentPrefix = size_t{2} << 20;
+
+/// Longest prefix of a segment's new bytes: a quarter of the content, between these, bytes.
+inline constexpr size_t kLeastMaxPrefix = size_t{64} << 10;
+inline constexpr size_t kMostMaxPrefix = size_t{2} << 20;
+inline constexpr size_t max_prefix(size_t content_size) {
+  return std::clamp(content_size / 4, kLeastMaxPrefix, kMostMaxPrefix);
+}
 
 /// Bytes of a prefix beyond which only the closest surroundings are added to it.
 inline constexpr size_t kRichPrefix = size_t{128} << 10;
@@ -38,7 +43,8 @@ struct Coding {
 /// Walks operations and tells, for each, how its new bytes are coded.
 class Walk {
  public:
-  Walk(Coding coding, size_t base_end) : coding_(coding), base_end_(base_end) {}
+  Walk(Coding coding, size_t base_end, size_t content_size)
+      : coding_(coding), base_end_(base_end), max_prefix_(max_prefix(content_size)) {}
 
   Coding coding() const { return coding_; }
 
@@ -64,7 +70,7 @@ class Walk {
     const bool replaces = end > base_end_ && end - base_end_ <= 4 * size_t{op.literal} + kAlways;
     const size_t first = base_end_ - std::min(base_end_, around);
     const size_t last = std::min(base.size(), (replaces ? end : base_end_) + around);
-    if (last - first <= kMaxSegmentPrefix - prefix.size()) {
+    if (last - first <= max_prefix_ - prefix.size()) {
       prefix.append(base.subspan(first, last - first));
     }
   }
@@ -79,6 +85,7 @@ class Walk {
 
   Coding coding_;
   size_t base_end_;
+  size_t max_prefix_;
 };
 
 }  // namespace dwcp::delta
