@@ -18,7 +18,7 @@ namespace {
 class Heap final : public RegionSource {
  public:
   uint8_t* add_region() override {
-    regions_.push_back(std::make_unique<uint8_t[]>(kRegionSize));
+    regions_.push_back(std::make_unique_for_overwrite<uint8_t[]>(kRegionSize));
     return regions_.back().get();
   }
 
