@@ -76,8 +76,8 @@ class RemoteAttempt implements Attempt {
     this.#limits = limits;
     this.#done = done;
     stream.onMessage((bytes) => this.#message(bytes));
-    stream.onEnd(() => this.#lost(protocolError('the peer ended the stream without a reply')));
-    stream.onClose((error) => this.#lost(error ?? protocolError('no reply')));
+    stream.onEnd(() => this.#lost(undefined));
+    stream.onClose((error) => this.#lost(error));
     this.#sent = stream.send(message, { end: true, priority: rpcPriority }).then(
       () => this.#handedOver(),
       (error: unknown) => this.#notSent(error),
@@ -126,8 +126,9 @@ class RemoteAttempt implements Attempt {
    * Without a reply. An idempotent call moves on in this very turn; any other first learns whether the
    * request had left, which the settled send tells for certain.
    */
-  #lost(error: DwcpError): void {
+  #lost(cause: DwcpError | undefined): void {
     if (!this.#done) return;
+    const error = cause ?? protocolError('the peer ended the stream without a reply');
     const peerExpired =
       error.code === 'ERR_DWCP_STREAM_RESET' && isDwcpError(error.cause, 'ERR_DWCP_DEADLINE');
     if (peerExpired) return this.#finish({ type: 'expired' });

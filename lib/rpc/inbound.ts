@@ -53,6 +53,7 @@ class InboundStream {
   #kind: 'request' | 'announce' | 'open' | undefined;
   #abort: ((reason: DwcpError) => void) | undefined;
   #session: StreamSession | undefined;
+  #answered = false;
 
   constructor(link: Link, stream: Stream, options: InboundOptions) {
     this.#link = link;
@@ -68,7 +69,8 @@ class InboundStream {
   closed(cause: DwcpError | undefined): void {
     if (this.#kind === 'announce') this.#options.directory.silenced(this.#link, this.#stream);
     this.#session?.closed(cause);
-    this.#abort?.(new DwcpError('ERR_DWCP_ABORTED', 'The caller gave up or is gone.', { cause }));
+    if (this.#answered || !this.#abort) return;
+    this.#abort(new DwcpError('ERR_DWCP_ABORTED', 'The caller gave up or is gone.', { cause }));
   }
 
   message(bytes: Buffer): void | Promise<void> {
@@ -133,7 +135,10 @@ class InboundStream {
       header,
       payload,
       peer,
-      reply: (reply) => answer(stream, reply, version),
+      reply: (reply) => {
+        this.#answered = true;
+        answer(stream, reply, version);
+      },
     });
   }
 }

@@ -69,9 +69,9 @@ export function errorReply(error: unknown): ErrorReply {
 }
 
 /** What `detail` of an ERR_DWCP_REMOTE holds. */
-export interface RemoteDetail {
+export interface RemoteDetail<Code extends string = string> {
   /** The handler's own code; empty when its error had none. */
-  readonly code: string;
+  readonly code: Code;
   readonly message: string;
   /** The detail of its {@link HandlerError}. */
   readonly detail: unknown;
@@ -80,9 +80,9 @@ export interface RemoteDetail {
 }
 
 /** A handler's error as its caller meets it. */
-export interface RemoteError extends DwcpError {
+export interface RemoteError<Code extends string = string> extends DwcpError {
   readonly code: 'ERR_DWCP_REMOTE';
-  readonly detail: RemoteDetail & Readonly<Record<string, unknown>>;
+  readonly detail: RemoteDetail<Code> & Readonly<Record<string, unknown>>;
 }
 
 /** The error of a reply. */
@@ -103,7 +103,10 @@ export function remoteError(
  * @example
  * if (isRemoteError(error, 'OUT_OF_STOCK')) show(error.detail.detail);
  */
-export function isRemoteError(error: unknown, code?: string): error is RemoteError {
+export function isRemoteError<Code extends string = string>(
+  error: unknown,
+  code?: Code,
+): error is RemoteError<Code> {
   if (!isDwcpError(error, 'ERR_DWCP_REMOTE')) return false;
   return code === undefined || error.detail?.['code'] === code;
 }

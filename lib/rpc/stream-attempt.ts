@@ -55,8 +55,8 @@ export class StreamAttempt {
     this.#limits = limits;
     this.#owner = owner;
     stream.onMessage((bytes) => this.#message(bytes));
-    stream.onEnd(() => this.#lost(protocol('the peer ended the stream without saying how')));
-    stream.onClose((error) => this.#lost(error ?? protocol('the stream ended early')));
+    stream.onEnd(() => this.#lost(undefined));
+    stream.onClose((error) => this.#lost(error));
     this.#sent = stream
       .send([encodeOpen(kind, header), payload], { end: kind === StreamKind.server })
       .then(
@@ -118,8 +118,9 @@ export class StreamAttempt {
     throw protocol(`unexpected rpc message: ${message.type}`);
   }
 
-  #lost(error: DwcpError): void {
+  #lost(cause: DwcpError | undefined): void {
     if (!this.#live) return;
+    const error = cause ?? protocol('the peer ended the stream without saying how');
     if (this.#accepted) this.#finish(() => this.#owner.onLost(error, true));
     else void this.#lostOnceSettled(error);
   }
