@@ -155,7 +155,7 @@ Scanner::Match Scanner::match_at(size_t& at, size_t stop) {
   if (match.size >= kSureNear) return match;
   if (match.size == 0 && waiting < options_.ask_after) return match;
   // Only one position in a stride can hit, so a doubtful match waits for the rest of its stride.
-  const size_t end = at + (match.size == 0 ? 1 : index_.stride());
+  const size_t end = std::min(content_.size(), at + (match.size == 0 ? 1 : index_.stride()));
   // Near a copy every position is looked at anyway: no hit further on may be searched for, again
   // and again.
   const size_t limit = match.size == 0 && !near ? stop : end;
