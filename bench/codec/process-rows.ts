@@ -11,8 +11,8 @@ const child = fileURLToPath(new URL('process-child.js', import.meta.url));
 const WIDE_YOUNG = ['--max-semi-space-size=128', '--min-semi-space-size=128'];
 /** One that is as large at the start as it will ever be. */
 const NARROW_YOUNG = ['--max-semi-space-size=1'];
-/** Less than this is the process breathing, not a call keeping something: 5 bytes a call. */
-const NOTHING_BYTES = 512 * 1024;
+/** Less than this is the process breathing, not a call keeping something: 10 bytes a call. */
+const MiB = 1024 * 1024;
 
 function figures(mode: 'allocations' | 'resident'): [string, number][] {
   const counted = mode === 'allocations';
@@ -33,11 +33,11 @@ export function* allocationRows(log: (line: string) => void): Generator<Measurem
   }
 }
 
-/** Row 5: resident memory after 100,000 calls, in units of what is nothing. */
+/** Row 5: how far resident memory rose over 100,000 calls, whole megabytes. */
 export function* residentRows(): Generator<Measurement> {
   for (const [name, bytes] of figures('resident')) {
-    const units = Math.max(0, Math.trunc(bytes / NOTHING_BYTES));
+    const megabytes = Math.max(0, Math.trunc(bytes / MiB));
     const detail = `${(bytes / 1024).toFixed(0)} KB`;
-    yield lower(`5 ${name}: RSS growth over 100,000 calls, half MB`, units, 0, detail);
+    yield lower(`5 ${name}: RSS growth over 100,000 calls, MB`, megabytes, 0, detail);
   }
 }
