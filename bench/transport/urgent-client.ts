@@ -3,7 +3,7 @@
  * (`out`: from the caller, `in`: to it). Prints the p99 of both, and once more corrected for the calls that would
  * have been made while one was stuck, as HdrHistogram does it.
  */
-import { Connection, netTransport, Priority, systemClock } from '../../lib/transport/index.ts';
+import { Connection, ioTransport, Priority, systemClock } from '../../lib/transport/index.ts';
 import type { Stream } from '../../lib/transport/index.ts';
 import { median } from '../measure.ts';
 
@@ -15,7 +15,7 @@ const VALUES = 6;
 const LOADED_MS = 6_000;
 
 const [port, direction, valueBytes] = process.argv.slice(2);
-const pipe = await netTransport().connect({ host: '127.0.0.1', port: Number(port) }, {});
+const pipe = await ioTransport().connect({ host: '127.0.0.1', port: Number(port) }, {});
 const connection = new Connection({ pipe, role: 'dialer', clock: systemClock, onStream: () => {} });
 const question = Buffer.alloc(256, 'call');
 const value = Buffer.alloc(Number(valueBytes), 'value');

@@ -1,10 +1,10 @@
 /** Answers 256-byte calls on channel 1, takes values on channel 2 and sends one when asked on channel 3. */
-import { Connection, netTransport, Priority, systemClock } from '../../lib/transport/index.ts';
+import { Connection, ioTransport, Priority, systemClock } from '../../lib/transport/index.ts';
 
 const value = Buffer.alloc(Number(process.argv[2]), 'value');
 const gone = (): void => {};
 
-const transport = netTransport();
+const transport = ioTransport();
 const listener = await transport.listen({ host: '127.0.0.1', port: 0 }, (pipe) => {
   new Connection({
     pipe,

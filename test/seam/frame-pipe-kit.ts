@@ -11,7 +11,7 @@ import {
 } from '../../lib/transport/index.ts';
 
 /** One end with everything that happened to it. */
-class End {
+export class End {
   readonly pipe: FramePipe;
   readonly frames: Frame[] = [];
   readonly closes: (DwcpError | undefined)[] = [];
@@ -75,7 +75,7 @@ async function connected(
   return { dialer, acceptor };
 }
 
-const frame = (stream: number, payload: Uint8Array = Buffer.alloc(0)): OutgoingFrame => ({
+export const frame = (stream: number, payload: Uint8Array = Buffer.alloc(0)): OutgoingFrame => ({
   kind: FrameKind.data,
   flags: 0,
   channel: 3,

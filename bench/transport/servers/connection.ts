@@ -1,11 +1,11 @@
 /** A full `Connection`: streams, credit, priorities. Each message of a stream is answered on it. */
-import { Connection, netTransport, systemClock } from '../../../lib/transport/index.ts';
+import { Connection, ioTransport, systemClock } from '../../../lib/transport/index.ts';
 import type { Mode, Serving } from '../server.ts';
 
 /** Echoes or takes messages. */
 export async function connectionServer(mode: Mode): Promise<Serving> {
   let messages = 0;
-  const transport = netTransport();
+  const transport = ioTransport();
   const gone = (): void => {};
   const listener = await transport.listen({ host: '127.0.0.1', port: 0 }, (pipe) => {
     new Connection({

@@ -1,0 +1,5 @@
+/** Faults on the tier that runs everywhere. */
+import { netTransport } from '../../lib/transport/index.ts';
+import { pipeFaults } from './pipe-faults-kit.ts';
+
+pipeFaults('net', (limits) => netTransport({ limits }));
