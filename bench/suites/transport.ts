@@ -55,11 +55,11 @@ async function* runUrgent(
   const rows = [];
   for (const direction of ['out', 'in'] as const) {
     log(`calls beside a 64 MB value, ${direction}, ${runtime}`);
-    const { measurement, row } = await urgentCalls('net', direction, path);
+    const { measurement, row } = await urgentCalls('uring', direction, path);
     rows.push(row);
     const way = direction === 'out' ? 'to the callee' : 'to the caller';
     yield {
-      name: `9 p99 of calls beside a 64 MB value ${way} / idle, net, ${runtime}`,
+      name: `9 p99 of calls beside a 64 MB value ${way} / idle, uring, ${runtime}`,
       ...measurement,
     };
   }

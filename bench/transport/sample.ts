@@ -11,8 +11,8 @@ import { CONGESTION, type IoTier, startServer, stopServer } from './child.ts';
 const run = promisify(execFile);
 const serverFile = fileURLToPath(new URL('server.js', import.meta.url));
 
-const WARM_S = 0.4;
-const MEASURE_S = 0.6;
+const WARM_S = 0.3;
+const MEASURE_S = 0.5;
 const DEADLINE_MS = 30_000;
 
 /** What flows. */

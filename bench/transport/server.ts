@@ -3,6 +3,7 @@
  * `{port, tier}`, serves until stdin ends, prints `{messages}` and exits.
  */
 import { connectionServer } from './servers/connection.ts';
+import { messageServer } from './servers/messages.ts';
 import { netServer } from './servers/net.ts';
 import { netFramesServer } from './servers/net-frames.ts';
 import { pipeServer } from './servers/pipe.ts';
@@ -25,6 +26,10 @@ const servers: Record<string, (mode: Mode) => Promise<Serving>> = {
   'net-frames': (mode) => netFramesServer(mode, { checksum: false }),
   'net-frames-crc': (mode) => netFramesServer(mode, { checksum: true }),
   zeromq: zeromqServer,
+  chunks: (mode) => messageServer(mode, 'forward', false),
+  batch: (mode) => messageServer(mode, 'forward', true),
+  'batch-view': (mode) => messageServer(mode, 'view', true),
+  messages: (mode) => messageServer(mode, 'message', true),
   pipe: pipeServer,
   connection: connectionServer,
 };

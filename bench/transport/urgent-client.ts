@@ -11,8 +11,8 @@ const WARM_CALLS = 1_000;
 const CALLS = 3_000;
 /** Beside values: at least so many of both, or as many as there were in so many ms. */
 const LOADED_CALLS = 300;
-const VALUES = 6;
-const LOADED_MS = 6_000;
+const VALUES = 4;
+const LOADED_MS = 3_000;
 
 const [port, direction, valueBytes] = process.argv.slice(2);
 const pipe = await ioTransport().connect({ host: '127.0.0.1', port: Number(port) }, {});

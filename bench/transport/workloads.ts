@@ -47,19 +47,126 @@ const contestant = (
   tier?: Contestant['tier'],
 ): Contestant => ({ name, server, wire, ...(tier && { tier }) });
 
-const framed = contestant('node:net framed', 'net-frames', 'frames');
-const framedCrc = contestant('node:net framed, CRC', 'net-frames-crc', 'frames');
+const cpu: Figure = {
+  name: 'CPU per message',
+  better: 'lower',
+  of: (sample) => sample.serverCpuNsPerMessage,
+  show: (value) => `${value.toFixed(0)} ns`,
+};
+const microseconds = (value: number): string => `${value.toFixed(1)} us`;
+const p50: Figure = {
+  name: 'p50',
+  better: 'lower',
+  of: (sample) => sample.p50Us,
+  show: microseconds,
+};
+const p99: Figure = { ...p50, name: 'p99', of: (sample) => sample.p99Us };
+
+const net = contestant('node:net', 'net', 'raw');
+const netFramed = contestant('node:net framed', 'net-frames', 'frames');
+const netFramedCrc = contestant('node:net framed, CRC', 'net-frames-crc', 'frames');
 const zeromq = contestant('zeromq', 'zeromq', 'zmtp');
-const pipe = contestant('pipe, net', 'pipe', 'frames', 'net');
-const connection = contestant('connection, net', 'connection', 'stream', 'net');
+const echo = contestant('C epoll', 'c', 'raw');
+const of = (name: string, wire: Contestant['wire'], label = name) => ({
+  uring: contestant(`${label}, uring`, name, wire, 'uring'),
+  epoll: contestant(`${label}, epoll`, name, wire, 'epoll'),
+  net: contestant(`${label}, net`, name, wire, 'net'),
+});
+const chunks = of('chunks', 'raw', 'batch');
+const batch = of('batch', 'frames');
+const view = of('batch-view', 'frames', 'batch, views');
+const messages = of('messages', 'frames', 'onMessage');
+const pipe = of('pipe', 'frames');
+const connection = of('connection', 'stream');
+
+const echoOf = (conns: number, sizeBytes: number, depth = 1): Load => ({
+  mode: 'echo',
+  conns,
+  sizeBytes,
+  depth,
+});
+const oneWay = (sizeBytes: number): Load => ({ mode: 'oneway', conns: 1, sizeBytes, depth: 1 });
+
+/** Row 7: where io_uring is forbidden. */
+const forbidden = (tiers: Readonly<Record<'uring' | 'epoll', Contestant>>): Bar => ({
+  row: '7',
+  of: tiers.epoll,
+  over: tiers.uring,
+  figure: rate,
+  bar: 0.75,
+});
 
 /** All workloads. */
 export const workloads: readonly Workload[] = [
   {
+    name: 'echo 50 x 64 B',
+    load: echoOf(50, 64),
+    bars: [
+      { row: '1', of: chunks.uring, over: net, figure: rate, bar: 2.2 },
+      { row: '1', of: chunks.uring, over: net, figure: cpu, bar: 0.5 },
+      { row: '1', of: chunks.uring, over: echo, figure: rate, bar: 0.85 },
+      forbidden(chunks),
+    ],
+  },
+  {
     name: 'framed echo 50 x 64 B, 16 deep',
-    load: { mode: 'echo', conns: 50, sizeBytes: 64, depth: 16 },
-    bars: [{ row: '8', of: connection, over: pipe, figure: rate, bar: 0.6 }],
-    beside: [framed, framedCrc, zeromq],
+    load: echoOf(50, 64, 16),
+    bars: [
+      { row: '2', of: batch.uring, over: netFramed, figure: rate, bar: 4 },
+      { row: '2', of: batch.uring, over: zeromq, figure: rate, bar: 10 },
+      { row: '2', of: messages.uring, over: netFramed, figure: rate, bar: 2 },
+      forbidden(batch),
+      { row: '8', of: connection.uring, over: pipe.uring, figure: rate, bar: 0.6 },
+    ],
+    beside: [netFramedCrc, view.uring, pipe.net, connection.net],
+  },
+  {
+    name: 'one way 64 KB',
+    load: oneWay(65_536),
+    bars: [
+      { row: '3', of: chunks.uring, over: net, figure: rate, bar: 2 },
+      { row: '3', of: chunks.uring, over: zeromq, figure: rate, bar: 2.5 },
+      forbidden(chunks),
+    ],
+  },
+  {
+    name: 'one way 64 KB, framed',
+    load: oneWay(65_536),
+    bars: [
+      { row: '3', of: batch.uring, over: netFramed, figure: rate, bar: 2 },
+      { row: '3', of: batch.uring, over: zeromq, figure: rate, bar: 2.5 },
+    ],
+  },
+  {
+    name: 'one way 1 KB, framed',
+    load: oneWay(1024),
+    bars: [
+      { row: '3', of: batch.uring, over: netFramed, figure: rate, bar: 1.8 },
+      { row: '3', of: batch.uring, over: zeromq, figure: rate, bar: 3 },
+      forbidden(batch),
+    ],
+  },
+  {
+    name: 'echo 500 x 64 B',
+    load: echoOf(500, 64),
+    bars: [
+      { row: '4', of: chunks.uring, over: net, figure: rate, bar: 1.5 },
+      { row: '4', of: chunks.uring, over: net, figure: p99, bar: 0.8 },
+      forbidden(chunks),
+    ],
+  },
+  {
+    name: 'echo 50 x 64 KB',
+    load: echoOf(50, 65_536),
+    bars: [
+      { row: '5', of: chunks.uring, over: net, figure: rate, bar: 1.8 },
+      { row: '5', of: chunks.uring, over: echo, figure: rate, bar: 0.6 },
+    ],
+  },
+  {
+    name: 'echo 1 x 64 B',
+    load: echoOf(1, 64),
+    bars: [{ row: '6', of: chunks.uring, over: net, figure: p50, bar: 1.05 }],
   },
 ];
 
