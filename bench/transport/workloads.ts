@@ -118,7 +118,7 @@ export const workloads: readonly Workload[] = [
       forbidden(batch),
       { row: '8', of: connection.uring, over: pipe.uring, figure: rate, bar: 0.6 },
     ],
-    beside: [netFramedCrc, view.uring, pipe.net, connection.net],
+    beside: [netFramedCrc, view.uring],
   },
   {
     name: 'one way 64 KB',
@@ -136,6 +136,7 @@ export const workloads: readonly Workload[] = [
       { row: '3', of: batch.uring, over: netFramed, figure: rate, bar: 2 },
       { row: '3', of: batch.uring, over: zeromq, figure: rate, bar: 2.5 },
     ],
+    beside: [netFramedCrc, batch.epoll],
   },
   {
     name: 'one way 1 KB, framed',
@@ -145,6 +146,7 @@ export const workloads: readonly Workload[] = [
       { row: '3', of: batch.uring, over: zeromq, figure: rate, bar: 3 },
       forbidden(batch),
     ],
+    beside: [netFramedCrc],
   },
   {
     name: 'echo 500 x 64 B',

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 
 #include "flow.h"
 
@@ -69,6 +70,20 @@ static void prepare(void) {
   for (size_t i = 0; i < count; i++) memcpy(pattern + i * unit_bytes, unit, unit_bytes);
 }
 
+/// The client on the last CPU, the server's main thread on the first, its other threads anywhere:
+/// left alone, the kernel sometimes puts both on one, and two samples cannot be compared.
+static void take_sides(void) {
+  const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+  cpu_set_t own, other;
+  CPU_ZERO(&own);
+  CPU_ZERO(&other);
+  CPU_SET((size_t)cpus - 1, &own);
+  CPU_SET(0, &other);
+  if (cpus < 2) return;
+  sched_setaffinity(0, sizeof own, &own);
+  if (opt.pid > 0) sched_setaffinity(opt.pid, sizeof other, &other);
+}
+
 static void report(uint64_t elapsed_ns, uint64_t server_ns, uint64_t client_ns) {
   char congestion[16] = "";
   socklen_t size = sizeof congestion;
@@ -86,6 +101,7 @@ static void report(uint64_t elapsed_ns, uint64_t server_ns, uint64_t client_ns) 
 
 int main(int count, char** arguments) {
   parse(count, arguments);
+  take_sides();
   prepare();
   epoll_fd = epoll_create1(0);
   conns = calloc((size_t)opt.conns, sizeof *conns);

@@ -41,6 +41,7 @@ struct Connection {
   std::vector<Piece> input;  // received, not yet read; `input_first` is the front
   size_t input_first = 0;
   SendQueue output;
+  std::unique_ptr<SlabArena> tail;  // what waits behind a send that is stuck is copied here
   uint64_t sent_bytes = 0;
   uint64_t received_bytes = 0;
   uint64_t writable_below = 0;  // queued bytes at which `want_writable` is answered

@@ -95,7 +95,8 @@ int Engine::connect(const sockaddr_storage& address, const SocketOptions& option
 }
 
 SlabId Engine::stage() {
-  const SlabId next = pool_.acquire(SlabUse::kSend);
+  SlabId next = pool_.acquire(SlabUse::kSend);
+  while (next == kNoSlab && evict_fullest()) next = pool_.acquire(SlabUse::kSend);
   if (next == kNoSlab) return kNoSlab;
   if (staging_ != kNoSlab) pool_.release(staging_);
   staging_ = next;
@@ -223,6 +224,7 @@ void Engine::on_sent(Connection& connection, size_t size, int error) {
     connection.sent_bytes += size;
     sent_[connection.slot] = static_cast<double>(connection.sent_bytes);
     counters_.bytes_out += static_cast<double>(size);
+    if (connection.output.empty()) connection.tail.reset();
   }
   if (!connection.live()) return;
   if (error != 0) {
@@ -244,6 +246,7 @@ void Engine::on_idle(Connection& connection) {
   if (connection.phase != Phase::kEnding || connection.closed_news) return;
   close(std::exchange(connection.fd, -1));
   connection.output.clear(pool_);
+  connection.tail.reset();
   connection.closed_news = true;
   list(connection);
 }
@@ -333,6 +336,22 @@ void Engine::evict_slowest() {
   if (slowest == nullptr) return;
   counters_.evictions += 1;
   end(*slowest, ENOBUFS);
+}
+
+/// Memory for sending is used up: of the peers that do not take what was sent to them, the one with
+/// the most in its queue pays, not whoever asks next. False when nobody is behind.
+bool Engine::evict_fullest() {
+  Connection* fullest = nullptr;
+  for (const auto& connection : connections_) {
+    if (!connection->live() || !connection->sending) continue;
+    if (fullest == nullptr || connection->output.bytes() > fullest->output.bytes()) {
+      fullest = connection.get();
+    }
+  }
+  if (fullest == nullptr) return false;
+  counters_.evictions += 1;
+  end(*fullest, ENOBUFS);
+  return true;
 }
 
 void Engine::publish() {

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/io/backend.h"
@@ -93,11 +94,13 @@ class Engine final : public BackendSink {
   void send_bytes(Connection& connection, const Command& command);
   void forward(Connection& connection, const Command& command);
   void queue(Connection& connection, const Piece& piece);
+  Piece moved_to_tail(Connection& connection, const Piece& piece);
   void starve(Connection& connection, SlabUse use);
   void shed_one(Listener& listener);
   void flush();
   void revive_starved();
   void evict_slowest();
+  bool evict_fullest();
   void publish();
 
   SlabPool pool_;
@@ -116,7 +119,8 @@ class Engine final : public BackendSink {
   std::vector<Connection*> turn_;  // those `collect` goes through
   std::vector<Connection*> touched_;
   std::vector<Connection*> starved_;
-  std::vector<SlabId> lent_;  // by row of the batch in hand
+  std::vector<SlabId> lent_;                                // by row of the batch in hand
+  std::vector<std::pair<uint32_t, uint32_t>> half_closed_;  // told of in it: slot, generation
   size_t open_count_ = 0;
   size_t listener_count_ = 0;
   uint64_t watches_ = 0;

@@ -10,6 +10,9 @@ namespace {
 /// A forwarded payload up to this size is copied behind its header: cheaper than a piece of its
 /// own.
 constexpr uint32_t kCopyBytes = 1024;
+/// Behind a send that is under way a piece up to this size is copied to the connection's own slab:
+/// left where it is, a few bytes for a peer that does not read would hold a slab of 128 KiB each.
+constexpr size_t kTailBytes = 16 * 1024;
 
 FrameHeader header_of(const Command& command) {
   return {command.length, static_cast<uint8_t>(command.what >> 8),
@@ -117,8 +120,19 @@ void Engine::queue(Connection& connection, const Piece& piece) {
     pool_.release(piece.slab);
     return;
   }
-  connection.output.push(pool_, piece);
+  connection.output.push(pool_, connection.sending ? moved_to_tail(connection, piece) : piece);
   touch(connection);
+}
+
+Piece Engine::moved_to_tail(Connection& connection, const Piece& piece) {
+  if (piece.size == 0 || piece.size > kTailBytes) return piece;
+  if (!connection.tail) connection.tail = std::make_unique<SlabArena>(pool_, SlabUse::kSend);
+  Piece moved{kNoSlab, nullptr, piece.size};
+  moved.data = connection.tail->allocate(piece.size, moved.slab);
+  if (moved.data == nullptr) return piece;
+  std::memcpy(moved.data, piece.data, piece.size);
+  pool_.release(piece.slab);
+  return moved;
 }
 
 void Engine::flush() {
@@ -127,6 +141,7 @@ void Engine::flush() {
     if (connection->live() && !connection->output.empty()) backend_->send(*connection);
   }
   touched_.clear();
+  if (pool_.used() >= pool_.budget_slabs() / 16 * 15) evict_fullest();
   revive_starved();
   backend_->submit();
   publish();

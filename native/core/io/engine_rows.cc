@@ -1,5 +1,6 @@
 // What happened, as rows: the half of the engine that JavaScript reads. See engine.h.
 #include <algorithm>
+#include <utility>
 
 #include "core/io/engine.h"
 
@@ -63,6 +64,9 @@ void Engine::settle(std::span<const Row> rows, std::span<const Command> commands
   }
   // Before the rows give up their memory: one that is forwarded must not lose it.
   for (const Command& command : commands) run(command);
+  for (const auto& [slot, generation] : std::exchange(half_closed_, {})) {
+    if (Connection* connection = find(slot, generation)) finish(*connection);
+  }
   for (const SlabId slab : lent_) {
     if (slab != kNoSlab) pool_.release(slab);
   }
@@ -187,7 +191,8 @@ bool Engine::tell_end(Connection& connection, RowWriter& rows) {
     return false;
   }
   rows.add(connection, RowType::kEnded);
-  finish(connection);
+  // Not before `settle`: answers to what came in this batch still go out.
+  half_closed_.push_back({connection.slot, connection.generation});
   return true;
 }
 
