@@ -66,18 +66,18 @@ const net = contestant('node:net', 'net', 'raw');
 const netFramed = contestant('node:net framed', 'net-frames', 'frames');
 const netFramedCrc = contestant('node:net framed, CRC', 'net-frames-crc', 'frames');
 const zeromq = contestant('zeromq', 'zeromq', 'zmtp');
-const echo = contestant('C epoll', 'c', 'raw');
-const of = (name: string, wire: Contestant['wire'], label = name) => ({
+const plainC = contestant('C epoll', 'c', 'raw');
+const tiersOf = (name: string, wire: Contestant['wire'], label = name) => ({
   uring: contestant(`${label}, uring`, name, wire, 'uring'),
   epoll: contestant(`${label}, epoll`, name, wire, 'epoll'),
   net: contestant(`${label}, net`, name, wire, 'net'),
 });
-const chunks = of('chunks', 'raw', 'batch');
-const batch = of('batch', 'frames');
-const view = of('batch-view', 'frames', 'batch, views');
-const messages = of('messages', 'frames', 'onMessage');
-const pipe = of('pipe', 'frames');
-const connection = of('connection', 'stream');
+const chunks = tiersOf('chunks', 'raw', 'batch');
+const batch = tiersOf('batch', 'frames');
+const view = tiersOf('batch-view', 'frames', 'batch, views');
+const messages = tiersOf('messages', 'frames', 'onMessage');
+const pipe = tiersOf('pipe', 'frames');
+const connection = tiersOf('connection', 'stream');
 
 const echoOf = (conns: number, sizeBytes: number, depth = 1): Load => ({
   mode: 'echo',
@@ -104,7 +104,7 @@ export const workloads: readonly Workload[] = [
     bars: [
       { row: '1', of: chunks.uring, over: net, figure: rate, bar: 2.2 },
       { row: '1', of: chunks.uring, over: net, figure: cpu, bar: 0.5 },
-      { row: '1', of: chunks.uring, over: echo, figure: rate, bar: 0.85 },
+      { row: '1', of: chunks.uring, over: plainC, figure: rate, bar: 0.85 },
       forbidden(chunks),
     ],
   },
@@ -162,7 +162,7 @@ export const workloads: readonly Workload[] = [
     load: echoOf(50, 65_536),
     bars: [
       { row: '5', of: chunks.uring, over: net, figure: rate, bar: 1.8 },
-      { row: '5', of: chunks.uring, over: echo, figure: rate, bar: 0.6 },
+      { row: '5', of: chunks.uring, over: plainC, figure: rate, bar: 0.6 },
     ],
   },
   {
