@@ -155,7 +155,7 @@ for (const [what, other, code, reason] of [
   ['another cluster', helloOf('b', { cluster: 'other' }), 'ERR_DWCP_HANDSHAKE', /cluster differs/],
   [
     'no common wire version',
-    helloOf('b', { wireMin: 2, wireMax: 3 }),
+    helloOf('b', { wireMin: 8, wireMax: 9 }),
     'ERR_DWCP_HANDSHAKE',
     /no common wire version/,
   ],
@@ -164,6 +164,7 @@ for (const [what, other, code, reason] of [
   test(`${what} is refused, and both sides learn why`, async (t) => {
     const a = linksOf(helloOf('a'));
     const b = linksOf(other);
+    t.teardown(() => closeAll(a, b));
     const both = [refused(a), refused(b)];
     b.dial(await a.listen(anyPort));
     for (const error of await Promise.all(both)) {
@@ -171,7 +172,6 @@ for (const [what, other, code, reason] of [
       t.regex(error.message, reason);
     }
     t.is(a.all().length + b.all().length, 0);
-    await closeAll(a, b);
   });
 }
 
