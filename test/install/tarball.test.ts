@@ -126,7 +126,7 @@ async function use(
   flags: readonly string[] = [],
 ): Promise<Status> {
   // A user's machine has none of the settings of a coverage run.
-  const { DWCP_PREBUILD: _prebuild, NODE_V8_COVERAGE: _coverage, ...env } = process.env;
+  const { DWCP_PREBUILD: _p, DWCP_NATIVE: _n, NODE_V8_COVERAGE: _c, ...env } = process.env;
   const { stdout } = await run(node, [...flags, file], { cwd: folder, env, timeout: 60_000 });
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as Status;
 }
