@@ -12,7 +12,7 @@ import type { OpenStorage } from '../storage/storage.ts';
 import { silentLogger, type Logger } from '../telemetry/logger.ts';
 import type { Address, PipeTransport } from '../transport/frame-pipe.ts';
 import { aTransport } from './transport-choice.ts';
-import type { TlsIdentity } from '../transport/tls-pipe.ts';
+import type { TlsIdentity } from '../transport/secure-transport.ts';
 
 /** Certificate, key and roots of a node, PEM. The SAN URI must be `dwcp://<cluster>/<region>/<node>`. */
 export type NodeIdentity = TlsIdentity;

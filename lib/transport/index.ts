@@ -42,9 +42,6 @@ export { connect, listen } from './messages/serve.ts';
 export { isLoopback } from './loopback.ts';
 export { netTransport, type NetTransportOptions } from './net-pipe.ts';
 export type { SendOptions, Stream } from './stream.ts';
-export {
-  type TlsIdentity,
-  tlsTransport,
-  type TlsTransport,
-  type TlsTransportOptions,
-} from './tls-pipe.ts';
+export type { GateStats } from './peer-gate.ts';
+export type { SecureTransport, TlsIdentity } from './secure-transport.ts';
+export { tlsTransport, type TlsTransport, type TlsTransportOptions } from './tls-pipe.ts';

@@ -3,26 +3,25 @@
  * and the identity in it (crypto/peer-identity.ts) is checked before a pipe is handed out. TLS 1.3 has no
  * renegotiation. The CRC field of frames is zero here: TLS authenticates every byte.
  */
-import { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { connect, createServer, type Server, type TLSSocket } from 'node:tls';
+import {
+  connect,
+  createSecureContext,
+  createServer,
+  type SecureContext,
+  type Server,
+  type TLSSocket,
+} from 'node:tls';
 import { type Clock, systemClock } from '../clock.ts';
-import { identityOf, type PeerIdentity } from '../crypto/peer-identity.ts';
 import { DwcpError, isDwcpError } from '../errors.ts';
 import { defaultLimits, type LinkLimits } from '../limits.ts';
 import { dial } from './dial.ts';
 import type { FramePipe, PipeTransport } from './frame-pipe.ts';
 import { HalfOpen } from './half-open.ts';
 import { listenOn } from './listener.ts';
+import { type GateStats, ownIdentity, PeerGate, type ProvenPeer } from './peer-gate.ts';
+import type { SecureTransport, TlsIdentity } from './secure-transport.ts';
 import { SocketPipe } from './socket-pipe.ts';
-
-/** Own certificate and key, and the roots that peers must chain to; all PEM. */
-export interface TlsIdentity {
-  readonly cert: string;
-  readonly key: string;
-  /** One or more roots in one text; during a rotation, the old and the new one. */
-  readonly ca: string;
-}
 
 /** Options of {@link tlsTransport}. */
 export interface TlsTransportOptions {
@@ -33,14 +32,9 @@ export interface TlsTransportOptions {
   readonly onRefused?: ((error: DwcpError, remoteAddress: string) => void) | undefined;
 }
 
-/** A transport whose identity can be rotated. */
-export interface TlsTransport extends PipeTransport {
+/** Mutual TLS over node:tls. */
+export interface TlsTransport extends SecureTransport {
   readonly tier: 'tls';
-  /**
-   * Uses another certificate for handshakes from now on; pipes that live keep theirs.
-   * @throws ERR_DWCP_IDENTITY when the certificate names nobody, or another cluster
-   */
-  setIdentity(identity: TlsIdentity): void;
 }
 
 /** What a context needs in both roles. */
@@ -70,23 +64,34 @@ class NodeTls implements TlsTransport {
   readonly #onRefused: (error: DwcpError, remoteAddress: string) => void;
   readonly #servers = new Set<Server>();
   readonly #cluster: string;
+  readonly #gate: PeerGate;
   #identity: TlsIdentity;
+  /** Of dials: made once per identity, not once per dial. */
+  #context: SecureContext;
 
   constructor(options: TlsTransportOptions) {
     this.#clock = options.clock ?? systemClock;
     this.#limits = { ...defaultLimits.link, ...options.limits };
     this.#onRefused = options.onRefused ?? (() => {});
     this.#identity = options.identity;
-    this.#cluster = ownIdentity(options.identity).cluster;
+    this.#cluster = ownIdentity(options.identity.cert).cluster;
+    this.#gate = new PeerGate(this.#cluster);
+    this.#context = contextOf(options.identity);
   }
 
   setIdentity(identity: TlsIdentity): void {
-    const { cluster } = ownIdentity(identity);
-    if (cluster !== this.#cluster) {
-      throw new DwcpError('ERR_DWCP_IDENTITY', `The certificate is for cluster ${cluster}`);
-    }
+    ownIdentity(identity.cert, this.#cluster);
+    this.#context = contextOf(identity);
     this.#identity = identity;
     for (const server of this.#servers) server.setSecureContext({ ...policy, ...identity });
+  }
+
+  setRevoked(revoked: readonly string[]): void {
+    this.#gate.setRevoked(revoked);
+  }
+
+  gateStats(): GateStats {
+    return this.#gate.stats();
   }
 
   readonly listen: PipeTransport['listen'] = async (address, onPipe) => {
@@ -115,8 +120,8 @@ class NodeTls implements TlsTransport {
   readonly connect: PipeTransport['connect'] = async (address, { signal }) => {
     const start = (): TLSSocket =>
       connect({
-        ...policy,
-        ...this.#identity,
+        secureContext: this.#context,
+        rejectUnauthorized: true,
         host: address.host,
         port: address.port,
         // Names in certificates are of nodes, not of hosts; they are checked below.
@@ -151,35 +156,39 @@ class NodeTls implements TlsTransport {
 
   /** A pipe over a socket whose peer is who it should be. @throws ERR_DWCP_IDENTITY */
   #wrap(socket: TLSSocket): SocketPipe {
-    let identity: PeerIdentity;
+    let peer: ProvenPeer;
     try {
-      identity = this.#peerIdentity(socket);
+      peer = this.#prove(socket);
     } catch (error) {
       socket.on('error', () => {});
       socket.destroy();
       throw error;
     }
     const { tier } = this;
-    const [clock, limits] = [this.#clock, this.#limits];
-    return new SocketPipe(socket, { tier, secure: true, identity, clock, limits });
+    const [clock, limits, { identity }] = [this.#clock, this.#limits, peer];
+    const pipe = new SocketPipe(socket, { tier, secure: true, identity, clock, limits });
+    this.#gate.hold(pipe, peer);
+    socket.once('close', () => this.#gate.release(pipe));
+    return pipe;
   }
 
-  #peerIdentity(socket: TLSSocket): PeerIdentity {
+  #prove(socket: TLSSocket): ProvenPeer {
     const certificate = socket.getPeerX509Certificate();
     if (!socket.authorized || !certificate) {
       throw new DwcpError('ERR_DWCP_IDENTITY', 'The peer proved no certificate');
     }
-    const identity = identityOf(certificate);
-    if (identity.cluster === this.#cluster) return identity;
-    throw new DwcpError(
-      'ERR_DWCP_IDENTITY',
-      `The peer belongs to cluster ${identity.cluster}, not ${this.#cluster}`,
-    );
+    return this.#gate.check(certificate);
   }
 }
 
-function ownIdentity(identity: TlsIdentity): PeerIdentity {
-  return identityOf(new X509Certificate(identity.cert));
+/** @throws ERR_DWCP_IDENTITY when certificate, key and roots do not make a context */
+function contextOf(identity: TlsIdentity): SecureContext {
+  try {
+    return createSecureContext({ ...policy, ...identity });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new DwcpError('ERR_DWCP_IDENTITY', `The identity cannot be used: ${why}`, { cause });
+  }
 }
 
 /**
