@@ -25,6 +25,8 @@ export async function runSuite(suite: Suite, { json, only }: RunOptions): Promis
   const head = { suite: suite.name, node: process.version, tier: nativeStatus().tier };
   print(`${suite.name}: ${suite.about}`);
   print(`Node ${head.node}, ${head.tier} tier`);
+  const obstacle = suite.obstacle?.();
+  if (obstacle !== undefined) return skip(suite, obstacle, { json, print });
   const cases: (CaseReport & { readonly detail: string })[] = [];
   const tables: Table[] = [];
   const table = (each: Table): void => {
@@ -47,6 +49,18 @@ export async function runSuite(suite: Suite, { json, only }: RunOptions): Promis
   if (only.length === 0) save({ ...head, cases, ...(tables.length > 0 && { tables }) });
   if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
   return held;
+}
+
+/** Nothing is measured and nothing recorded. */
+function skip(
+  { name }: Suite,
+  obstacle: string,
+  { json, print }: { readonly json: boolean; readonly print: (line: string) => void },
+): boolean {
+  print(`skipped: ${obstacle}`);
+  if (json)
+    process.stdout.write(`${JSON.stringify({ suite: name, cases: [], skipped: obstacle })}\n`);
+  return true;
 }
 
 function toStderr(line: string): void {

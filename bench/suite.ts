@@ -25,6 +25,8 @@ export interface Suite {
   readonly peers: readonly string[];
   /** It needs the other Node versions of test/runtimes. */
   readonly runtimes?: boolean;
+  /** Why it cannot run on this machine; it is skipped then, which is no failure. */
+  obstacle?(): string | undefined;
   /** Parts that `--only` can name; none if absent. */
   readonly parts?: readonly string[];
   /** Runs the cases and yields each as it is done. */
