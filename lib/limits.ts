@@ -109,7 +109,7 @@ export const defaultLimits: Limits = {
     maxAssemblyBytes: 128 * MiB,
     maxStreams: 65_536,
     initialCreditBytes: 256 * KiB,
-    maxCreditBytes: 16 * MiB,
+    maxCreditBytes: 32 * MiB,
     maxSendQueueBytes: 96 * MiB,
     pipeHighWaterBytes: 256 * KiB,
     handshakeTimeoutMs: 5_000,

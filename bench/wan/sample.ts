@@ -44,6 +44,9 @@ interface Ends {
   };
 }
 
+/** A flow is sent for longer than it is looked at: what is under way when its sender ends is lost, s. */
+const SENDS_ON_S = 1.5;
+
 /** Takes one sample. */
 export async function takeSample(
   path: EmulatedPath,
@@ -53,7 +56,8 @@ export async function takeSample(
   const [receiver, port] = await startReceiver(path, contestant);
   let sender: Talker | undefined;
   try {
-    sender = startSender(path, contestant, { ...order, host: FAR_HOST, port });
+    const seconds = order.seconds + (order.bytes === undefined ? SENDS_ON_S : 0);
+    sender = startSender(path, contestant, { ...order, seconds, host: FAR_HOST, port });
     const sent = await sender.line<Ends['sent']>();
     const received = await receiver.stop<Ends['received']>();
     return judge(contestant, order, { sent, received });

@@ -8,6 +8,7 @@ import type {
   Frame,
   FramePipe,
   OutgoingFrame,
+  PathSample,
   PeerIdentity,
   PipeHandler,
   PipeStats,
@@ -86,6 +87,10 @@ export class HandoverPipe implements FramePipe {
 
   stats(): PipeStats {
     return this.#pipe.stats();
+  }
+
+  path(): PathSample | undefined {
+    return this.#pipe.path?.();
   }
 
   identified(peer: { readonly nodeId: string; readonly region: string }): void {

@@ -47,6 +47,10 @@ export interface LinkStats extends PipeStats {
   readonly rttMs: number | undefined;
   readonly streams: number;
   readonly sendQueueBytes: number;
+  /** Congestion control of its sockets, segments they sent again, and what the kernel sees arriving; undefined off the I/O engine. */
+  readonly congestion?: string | undefined;
+  readonly retransmits?: number | undefined;
+  readonly deliveryBytesPerSecond?: number | undefined;
 }
 
 /** One live link. */

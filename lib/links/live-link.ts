@@ -87,6 +87,7 @@ export class LiveLink implements Link {
 
   stats(): LinkStats {
     const { streams, sendQueueBytes, rttMs, ...rest } = this.#connection.stats();
+    const path = this.#pipe.path?.();
     const { bytesIn, bytesOut, framesIn, framesOut, bufferedBytes } = rest;
     return {
       bytesIn,
@@ -97,6 +98,9 @@ export class LiveLink implements Link {
       rttMs,
       streams,
       sendQueueBytes,
+      congestion: path?.congestion,
+      retransmits: path?.retransmits,
+      deliveryBytesPerSecond: path?.deliveryBytesPerSecond,
     };
   }
 }

@@ -28,6 +28,8 @@ export interface IoExports {
   ioConnect(...socket: FlatSocket): readonly [number, number] | number;
   ioPeer(slot: number, generation: number): string | undefined;
   ioPath(slot: number, generation: number): readonly number[] | undefined;
+  ioProbeCongestion(name: string): number;
+  ioTune(slot: number, generation: number, congestion: string, notsentLowat: number): number;
   ioCongestion(slot: number, generation: number): string | undefined;
 }
 
@@ -58,6 +60,9 @@ export function addonIo(addon: IoExports): IoBinding {
     connect: (options) => addon.ioConnect(...flat(options)),
     peer: (slot, generation) => addon.ioPeer(slot, generation),
     path: (slot, generation) => addon.ioPath(slot, generation),
+    probeCongestion: (name) => addon.ioProbeCongestion(name),
+    tune: (slot, generation, congestion, notsentLowatBytes) =>
+      addon.ioTune(slot, generation, congestion, notsentLowatBytes),
     congestion: (slot, generation) => addon.ioCongestion(slot, generation),
   };
 }

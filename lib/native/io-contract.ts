@@ -50,6 +50,10 @@ export interface IoBinding {
   peer(slot: number, generation: number): string | undefined;
   /** Numbers of TCP_INFO: RTT, its variance, least RTT (us), cwnd, retransmits, delivery rate, unsent, acked. */
   path(slot: number, generation: number): readonly number[] | undefined;
+  /** 0 when sockets may use a congestion control, or a negative errno. */
+  probeCongestion(name: string): number;
+  /** Sets TCP_CONGESTION (kept when empty) and TCP_NOTSENT_LOWAT of a live connection; 0 or a negative errno. */
+  tune(slot: number, generation: number, congestion: string, notsentLowatBytes: number): number;
   /** Name of the congestion control in use. */
   congestion(slot: number, generation: number): string | undefined;
 }

@@ -69,6 +69,18 @@ export interface PipeStats {
   readonly bufferedBytes: number;
 }
 
+/** What the kernel tells of the path of a pipe. */
+export interface PathSample {
+  /** Congestion control in use, such as `bbr`. */
+  readonly congestion: string | undefined;
+  readonly rttMs: number;
+  readonly minRttMs: number;
+  /** Segments sent again since the pipe stands. */
+  readonly retransmits: number;
+  /** Newest sample of what arrives, bytes per second. */
+  readonly deliveryBytesPerSecond: number;
+}
+
 /** Who listens to a pipe. Set once with {@link FramePipe.start}. */
 export interface PipeHandler {
   /** A batch of frames arrived, in order. */
@@ -97,6 +109,8 @@ export interface FramePipe {
   /** Closes at once; `onClose` gets the error. */
   destroy(error?: DwcpError): void;
   stats(): PipeStats;
+  /** What the kernel tells of the path; absent or undefined where nobody asks it (node:net, node:tls). */
+  path?(): PathSample | undefined;
   /** Tells wrappers such as `shape()` who is at the other end, once Hello told. */
   identified?(peer: { readonly nodeId: string; readonly region: string }): void;
 }

@@ -16,6 +16,10 @@ const grantShare = 4;
 /** A window consumed within this many round trips was too small. */
 const growthRtts = 2;
 
+/** From this round trip on, ms, a window grows faster than TCP opens its own, which would wait for it otherwise. */
+const longRttMs = 5;
+const longGrowth = 4;
+
 /** What a receiving half needs of its connection. */
 export interface InboundContext {
   readonly clock: Clock;
@@ -160,7 +164,8 @@ export class Inbound implements BudgetUser {
     this.#consumedBytes = 0;
     this.#consumedSinceMs = now;
     if (!fast) return 0;
-    const wanted = Math.min(this.#windowBytes * 2, this.#context.limits.maxCreditBytes);
+    const factor = rttMs < longRttMs ? 2 : longGrowth;
+    const wanted = Math.min(this.#windowBytes * factor, this.#context.limits.maxCreditBytes);
     const growthBytes = wanted - this.#windowBytes;
     if (growthBytes <= 0 || !this.#context.budget.reserveGrowth(growthBytes)) return 0;
     this.#windowBytes = wanted;

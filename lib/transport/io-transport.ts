@@ -10,6 +10,7 @@ import { defaultLimits } from '../limits.ts';
 import { native } from '../native/load.ts';
 import { Engine, type EngineCounters } from './engine/engine.ts';
 import { EngineTransport } from './engine/engine-transport.ts';
+import { longPathCongestion } from './engine/long-path.ts';
 import type { PipeTransport } from './frame-pipe.ts';
 import { netTransport, type NetTransportOptions } from './net-pipe.ts';
 
@@ -23,6 +24,8 @@ export interface IoStatus {
   readonly reason: string;
   /** Tiers that were tried and did not work. */
   readonly attempts: readonly { readonly tier: IoTier; readonly error: string }[];
+  /** Congestion control of paths of 5 ms and more: `bbr` where this host allows it. */
+  readonly longPaths: string;
   /** Numbers of the engine; `lostWakes` counts wake-ups the watchdog had to repair. */
   readonly engine: EngineCounters | undefined;
 }
@@ -30,7 +33,7 @@ export interface IoStatus {
 /** Memory of one thread's engine for bytes under way, and its most connections. */
 const engineLimits = { memoryBytes: 64 * 1024 * 1024, maxConnections: 16_384 };
 
-interface Chosen extends Omit<IoStatus, 'engine'> {
+interface Chosen extends Omit<IoStatus, 'engine' | 'longPaths'> {
   readonly engine: Engine | undefined;
 }
 
@@ -105,6 +108,12 @@ export function ioEngine(): Engine | undefined {
   return choose().engine;
 }
 
+function longPaths(engine: Engine | undefined): string {
+  if (!engine) return "the system's congestion control: node:net cannot choose";
+  const { name, reason } = longPathCongestion(engine);
+  return name === '' ? `the system's congestion control, because ${reason}` : `${name}: ${reason}`;
+}
+
 /**
  * Which tier this thread's I/O runs on, and why. Starts the engine if nothing did.
  * @throws ERR_DWCP_NATIVE_UNAVAILABLE when `DWCP_IO` forces a tier that does not work here,
@@ -113,7 +122,7 @@ export function ioEngine(): Engine | undefined {
  */
 export function ioStatus(): IoStatus {
   const { tier, reason, attempts, engine } = choose();
-  return { tier, reason, attempts, engine: engine?.counters() };
+  return { tier, reason, attempts, longPaths: longPaths(engine), engine: engine?.counters() };
 }
 
 /**

@@ -224,6 +224,30 @@ Napi::Value io_congestion(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), name.data());
 }
 
+/// name: 0 when sockets may use that congestion control, or a negative errno.
+Napi::Value io_probe_congestion(const Napi::CallbackInfo& info) {
+  std::array<char, 16> name{};
+  if (!read_text(info, 0, name)) return {};
+  return number(info.Env(), io::probe_congestion(name.data()));
+}
+
+/// slot, generation, congestion, notsentLowat: sets options of a live connection; 0 or a negative
+/// errno.
+Napi::Value io_tune(const Napi::CallbackInfo& info) {
+  const io::Connection* connection = read_connection(info);
+  std::array<char, 16> congestion{};
+  uint32_t notsent_lowat = 0;
+  if (info.Env().IsExceptionPending() || !read_text(info, 2, congestion) ||
+      !read_u32(info, 3, notsent_lowat)) {
+    return {};
+  }
+  if (connection == nullptr) return number(info.Env(), -ENOTCONN);
+  int error = io::set_notsent_lowat(connection->fd, notsent_lowat);
+  if (error == 0 && congestion[0] != 0)
+    error = io::set_congestion(connection->fd, congestion.data());
+  return number(info.Env(), error);
+}
+
 }  // namespace
 
 void export_io(Napi::Env env, Napi::Object exports) {
@@ -236,6 +260,8 @@ void export_io(Napi::Env env, Napi::Object exports) {
   exports["ioConnect"] = Napi::Function::New<io_connect>(env, "ioConnect");
   exports["ioPeer"] = Napi::Function::New<io_peer>(env, "ioPeer");
   exports["ioPath"] = Napi::Function::New<io_path>(env, "ioPath");
+  exports["ioProbeCongestion"] = Napi::Function::New<io_probe_congestion>(env, "ioProbeCongestion");
+  exports["ioTune"] = Napi::Function::New<io_tune>(env, "ioTune");
   exports["ioCongestion"] = Napi::Function::New<io_congestion>(env, "ioCongestion");
 }
 

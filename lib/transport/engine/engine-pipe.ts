@@ -18,11 +18,13 @@ import type {
   FrameKind,
   FramePipe,
   OutgoingFrame,
+  PathSample,
   PipeHandler,
   PipeStats,
 } from '../frame-pipe.ts';
 import type { Engine, EngineOwner } from './engine.ts';
 import { CommandType, Field, rowFields, RowType } from './layout.ts';
+import { samplePath, tuneLongPath } from './long-path.ts';
 import { agreePreface } from './preface.ts';
 import { brokenError, closedError, outOfMemory, prefaceLate, socketError } from './system-error.ts';
 
@@ -122,6 +124,10 @@ export class EnginePipe implements FramePipe, EngineOwner {
     };
   }
 
+  path(): PathSample | undefined {
+    return this.#gone ? undefined : samplePath(this.#engine, this.#slot, this.#generation);
+  }
+
   onRows(first: number, end: number): void {
     let frames: Frame[] = [];
     const { rows } = this.#engine;
@@ -214,6 +220,7 @@ export class EnginePipe implements FramePipe, EngineOwner {
     if (this.#state !== 'opening') return;
     this.#state = 'open';
     this.#remoteAddress = this.#engine.peer(this.#slot, this.#generation) ?? this.#remoteAddress;
+    tuneLongPath(this.#engine, this.#slot, this.#generation);
     this.#bytesOut += prefaceSizeBytes;
     if (!this.#engine.send(this.#slot, this.#generation, encodePreface())) {
       return this.destroy(outOfMemory());

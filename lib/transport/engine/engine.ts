@@ -108,6 +108,15 @@ export class Engine {
     return this.#binding.path(slot, generation);
   }
 
+  /** 0 when sockets may use a congestion control, or a negative errno. */
+  probeCongestion(name: string): number {
+    return this.#binding.probeCongestion(name);
+  }
+
+  tune(slot: number, generation: number, congestion: string, notsentLowatBytes: number): number {
+    return this.#binding.tune(slot, generation, congestion, notsentLowatBytes);
+  }
+
   congestion(slot: number, generation: number): string | undefined {
     return this.#binding.congestion(slot, generation);
   }

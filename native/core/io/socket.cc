@@ -105,6 +105,12 @@ int open_dialer(const sockaddr_storage& address, const SocketOptions& options, b
   return error < 0 ? failed(fd, error) : fd;
 }
 
+int probe_congestion(const char* name) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  return failed(fd, set_congestion(fd, name));
+}
+
 int set_congestion(int fd, const char* name) {
   const auto size = static_cast<socklen_t>(std::strlen(name));
   return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, size) < 0 ? -errno : 0;

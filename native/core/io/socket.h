@@ -40,6 +40,8 @@ uint16_t port_of(const sockaddr_storage& address);
 int open_listener(sockaddr_storage& address, const SocketOptions& options, bool nonblocking);
 /// A socket for dialling.
 int open_dialer(const sockaddr_storage& address, const SocketOptions& options, bool nonblocking);
+/// Whether a socket may use a congestion control: 0 or a negative errno.
+int probe_congestion(const char* name);
 /// Sets one option of a live socket.
 int set_congestion(int fd, const char* name);
 int set_user_timeout(int fd, uint32_t timeout_ms);
