@@ -15,6 +15,14 @@ export interface Clock {
   monotonic(): number;
   /** Calls `fn` once after `delayMs`. */
   setTimer(fn: () => void, delayMs: number): Timer;
+  /** Calls `fn` in the next turn of the event loop, after what came in meanwhile; without it a timer of 0 ms does. */
+  nextTurn?(fn: () => void): void;
+}
+
+/** Calls `fn` in the clock's next turn. */
+export function nextTurn(clock: Clock, fn: () => void): void {
+  if (clock.nextTurn) clock.nextTurn(fn);
+  else clock.setTimer(fn, 0);
 }
 
 class RealTimer implements Timer {
@@ -35,6 +43,7 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   setTimer: (fn, delayMs) => new RealTimer(fn, delayMs),
+  nextTurn: (fn) => void setImmediate(fn),
 };
 
 /** Resolves after `ms`, or rejects with the signal's reason. */

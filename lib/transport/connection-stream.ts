@@ -7,7 +7,7 @@ import { onAbort } from '../abort.ts';
 import { DwcpError, type ErrorCode, isDwcpError } from '../errors.ts';
 import type { LinkLimits } from '../limits.ts';
 import type { Frame, Priority } from './frame-pipe.ts';
-import type { InMessage, Inbound } from './inbound.ts';
+import type { InMessage, Inbound, LateTaker } from './inbound.ts';
 import { OutMessage, type Outbound } from './outbound.ts';
 import type { SendOptions, Stream } from './stream.ts';
 
@@ -28,7 +28,7 @@ type MessageHandler = (message: Buffer) => void | Promise<void>;
 type CloseHandler = (error: DwcpError | undefined) => void;
 
 /** The implementation of {@link Stream}. */
-export class ConnectionStream implements Stream {
+export class ConnectionStream implements Stream, LateTaker {
   readonly id: number;
   readonly channel: number;
   readonly outbound: Outbound;
@@ -104,12 +104,14 @@ export class ConnectionStream implements Stream {
 
   /** Takes a data frame of this stream. @throws what {@link Inbound.accept} throws */
   receive(frame: Frame): void {
-    const message = this.inbound.accept(frame);
-    if (message) this.#deliver(message);
-    if (this.inbound.finished) {
-      this.#tellEnd();
-      this.closeIfDone();
-    }
+    const message = this.inbound.accept(frame, this);
+    if (message) this.joined(message);
+    else this.#onProgress();
+  }
+
+  joined(message: InMessage): void {
+    this.#deliver(message);
+    this.#onProgress();
   }
 
   /** Both directions ended in order: the stream is over. */
@@ -177,6 +179,12 @@ export class ConnectionStream implements Stream {
       onFailed(error);
     };
     const unlisten = onAbort(signal, cancel);
+  }
+
+  #onProgress(): void {
+    if (!this.inbound.finished) return;
+    this.#tellEnd();
+    this.closeIfDone();
   }
 
   #deliver(message: InMessage): void {

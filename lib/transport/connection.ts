@@ -31,6 +31,9 @@ const wireInitialCreditBytes = 256 * 1024;
 /** Credit a stream may have at most: the wire has 32 bits, and adding must not overflow them. */
 const maxCreditBytes = 0x7fffffff;
 
+/** Others make room for urgent frames so long after the last one. */
+const urgentForMs = 20;
+
 /** Options of {@link Connection}. */
 export interface ConnectionOptions {
   readonly pipe: FramePipe;
@@ -86,6 +89,8 @@ export class Connection implements StreamHost {
   #goawaySent = false;
   #goawayReceived = false;
   #lastHeardMs: number;
+  /** When a data frame of an urgent class last came. */
+  #urgentMs = -Infinity;
   #strayFrames = 0;
   #waiters: (() => void)[] = [];
 
@@ -100,6 +105,7 @@ export class Connection implements StreamHost {
       limits: this.limits,
       budget: this.#budget,
       minRttMs: () => this.#probe.minRttMs,
+      urgent: () => this.#lastHeardMs - this.#urgentMs < urgentForMs,
     };
     this.#streams = new StreamTable(options.role, this.limits.maxStreams);
     this.#lastHeardMs = this.#clock.monotonic();
@@ -266,14 +272,18 @@ export class Connection implements StreamHost {
         return this.#sender.control(FrameKind.pong, Buffer.from(frame.payload));
       case FrameKind.pong:
         checkLink(frame, 8);
-        if (!this.#probe.answered(asBuffer(frame.payload), this.#lastHeardMs)) this.#strayFrames++;
-        return;
+        return this.#onPong(asBuffer(frame.payload));
       case FrameKind.hello:
         throw new DwcpError('ERR_DWCP_FRAME_KIND', 'A hello after the handshake');
       case FrameKind.goaway:
         checkLink(frame, 0);
         return this.#onGoaway();
     }
+  }
+
+  #onPong(payload: Buffer): void {
+    if (!this.#probe.answered(payload, this.#lastHeardMs)) this.#strayFrames++;
+    else if (this.#probe.wantsMore) this.ping();
   }
 
   #onGoaway(): void {
@@ -286,6 +296,7 @@ export class Connection implements StreamHost {
 
   #onData(frame: Frame): void {
     if (frame.stream === 0) throw corrupt('Data on stream 0');
+    if (priorityOf(frame.flags) <= Priority.rpc) this.#urgentMs = this.#lastHeardMs;
     let stream = this.#streams.get(frame.stream);
     if ((frame.flags & FrameFlag.open) !== 0) {
       if (stream) return this.#violate(stream, protocol('The stream is open already'));

@@ -29,6 +29,11 @@ export class InboundBudget {
     return this.#bytes;
   }
 
+  /** Streams with a message under way. */
+  get partials(): number {
+    return this.#partial.size;
+  }
+
   /** Takes bytes on; false when that would pass the hard limit. */
   charge(sizeBytes: number): boolean {
     if (this.#bytes + sizeBytes > this.#hardBytes) return false;

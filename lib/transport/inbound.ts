@@ -7,14 +7,28 @@
 import type { Clock } from '../clock.ts';
 import { DwcpError } from '../errors.ts';
 import type { LinkLimits } from '../limits.ts';
-import { type Frame, FrameFlag } from './frame-pipe.ts';
+import { Assembly } from './assembly.ts';
+import { type Frame, FrameFlag, Priority } from './frame-pipe.ts';
 import type { BudgetUser, InboundBudget } from './inbound-budget.ts';
-import { sequenceOf } from './outbound.ts';
+import { Joiner } from './joiner.ts';
+import { priorityOf, sequenceOf } from './outbound.ts';
 
 /** Credit is returned in pieces of window / 4, not per message. */
 const grantShare = 4;
 /** A window consumed within this many round trips was too small. */
 const growthRtts = 2;
+/**
+ * Over a short round trip bytes come in bursts of the event loop: they are counted for a while, or every burst would
+ * look like a fast path, and a window that is too large is a queue that urgent frames wait behind.
+ */
+const shortRttMs = 5;
+/**
+ * What streams below the urgent classes may have under way together while urgent frames pass: over a short round
+ * trip this keeps the path busy, and is soon read.
+ */
+const besideUrgentBytes = 48 * 1024;
+const leastBesideUrgentBytes = 16 * 1024;
+const shortMeasureMs = 5;
 
 /** From this round trip on, ms, a window grows faster than TCP opens its own, which would wait for it otherwise. */
 const longRttMs = 5;
@@ -25,8 +39,10 @@ export interface InboundContext {
   readonly clock: Clock;
   readonly limits: LinkLimits;
   readonly budget: InboundBudget;
-  /** Lowest round trip seen, ms. */
+  /** Lowest round trip seen, ms; undefined until known. */
   minRttMs(): number | undefined;
+  /** True while frames of the urgent classes come in. */
+  urgent(): boolean;
 }
 
 /** A complete message and what its settling gives back. */
@@ -36,21 +52,28 @@ export interface InMessage {
   readonly creditBytes: number;
 }
 
+/** Takes messages that were not complete when their last frame came. */
+export interface LateTaker {
+  joined(message: InMessage): void;
+}
+
 /** The receiving half of one stream. */
 export class Inbound implements BudgetUser {
   readonly #context: InboundContext;
   readonly #sendCredit: (bytes: number) => void;
+  /** Made with the first large message. */
+  #joiner: Joiner | undefined;
   #windowBytes: number;
   #allowanceBytes: number;
   #owedBytes = 0;
   #heldBytes = 0;
-  #partial: Buffer[] = [];
-  #partialBytes = 0;
+  #partial: Assembly | undefined;
   #sequence = 0;
   #finished = false;
   #closed = false;
   #consumedBytes = 0;
   #consumedSinceMs: number;
+  #urgent = false;
 
   constructor(context: InboundContext, toleratedBytes: number, sendCredit: (n: number) => void) {
     this.#context = context;
@@ -60,9 +83,9 @@ export class Inbound implements BudgetUser {
     this.#consumedSinceMs = context.clock.monotonic();
   }
 
-  /** The peer half-closed. */
+  /** The peer half-closed, and all its messages were delivered. */
   get finished(): boolean {
-    return this.#finished;
+    return this.#finished && (this.#joiner === undefined || this.#joiner.idle);
   }
 
   get windowBytes(): number {
@@ -70,16 +93,17 @@ export class Inbound implements BudgetUser {
   }
 
   /**
-   * Takes one data frame; returns the message it completes.
+   * Takes one data frame; returns the message it completes, or gives it to `late` when it is put together.
    * @throws ERR_DWCP_PROTOCOL, ERR_DWCP_LIMIT; the stream must be reset then
    */
-  accept(frame: Frame): InMessage | undefined {
+  accept(frame: Frame, late: LateTaker): InMessage | undefined {
     this.#check(frame);
     const sizeBytes = frame.payload.length;
     if (!this.#context.budget.charge(sizeBytes)) {
       throw limit('maxAssemblyBytes', 'The connection holds too many unfinished bytes');
     }
     this.#sequence = (this.#sequence + 1) & 3;
+    this.#urgent = priorityOf(frame.flags) <= Priority.rpc;
     this.#allowanceBytes -= sizeBytes;
     const idle = this.#owedBytes + this.#heldBytes + this.#consumedBytes === 0;
     if (idle) this.#consumedSinceMs = this.#context.clock.monotonic();
@@ -88,9 +112,7 @@ export class Inbound implements BudgetUser {
       if (sizeBytes > 0) this.#assemble(frame.payload);
       return undefined;
     }
-    const bytes = this.#complete(frame.payload);
-    this.#heldBytes += bytes.length;
-    return { bytes, creditBytes: sizeBytes };
+    return this.#complete(frame.payload, late);
   }
 
   /** The handler of a message is done with it. */
@@ -104,9 +126,13 @@ export class Inbound implements BudgetUser {
   /** Returns owed credit, if it is worth a frame and nothing speaks against it. */
   grant(): void {
     if (this.#closed || this.#finished || this.#owedBytes * grantShare < this.#windowBytes) return;
+    const keptBytes = this.#besideUrgent();
+    const dueBytes = this.#owedBytes - keptBytes;
+    // Half of a small window at a time: smaller grants cut the value into more frames than it is worth.
+    if (keptBytes > 0 && dueBytes * 2 < this.#windowBytes - keptBytes) return;
     if (this.#heldBytes >= this.#windowBytes || !this.#context.budget.mayGrant(this)) return;
-    const bytes = this.#owedBytes + this.#grow(this.#owedBytes);
-    this.#owedBytes = 0;
+    const bytes = dueBytes + this.#grow(dueBytes);
+    this.#owedBytes = keptBytes;
     this.#allowanceBytes += bytes;
     this.#sendCredit(bytes);
   }
@@ -116,11 +142,20 @@ export class Inbound implements BudgetUser {
     if (this.#closed) return;
     this.#closed = true;
     const partialBytes = this.#partialBytes;
-    this.#partial = [];
-    this.#partialBytes = 0;
+    this.#partial = undefined;
     this.#context.budget.forget(this);
     this.#context.budget.releaseGrowth(this.#windowBytes - this.#context.limits.initialCreditBytes);
-    this.#context.budget.release(partialBytes);
+    this.#context.budget.release(partialBytes + (this.#joiner?.clear() ?? 0));
+  }
+
+  /** Credit that is owed and kept back, so that urgent frames do not wait behind what it would bring. */
+  #besideUrgent(): number {
+    if (this.#urgent || !this.#context.urgent()) return 0;
+    const rttMs = this.#context.minRttMs();
+    if (rttMs === undefined || rttMs >= shortRttMs) return 0;
+    const shareBytes = besideUrgentBytes / Math.max(1, this.#context.budget.partials);
+    const windowBytes = Math.max(shareBytes, leastBesideUrgentBytes);
+    return Math.max(0, this.#windowBytes - windowBytes);
   }
 
   #check({ flags, payload }: Frame): void {
@@ -138,29 +173,46 @@ export class Inbound implements BudgetUser {
     }
   }
 
+  get #partialBytes(): number {
+    return this.#partial?.sizeBytes ?? 0;
+  }
+
   #assemble(payload: Uint8Array): void {
-    if (this.#partialBytes === 0) this.#context.budget.beginPartial(this);
-    this.#partial.push(Buffer.from(payload));
-    this.#partialBytes += payload.length;
+    if (!this.#partial) {
+      this.#context.budget.beginPartial(this);
+      this.#partial = new Assembly(this.#context.limits.maxMessageBytes);
+    }
+    this.#partial.append(payload);
     this.#owedBytes += payload.length;
     this.grant();
   }
 
-  #complete(payload: Uint8Array): Buffer {
-    if (this.#partialBytes === 0) return Buffer.from(payload);
-    const bytes = Buffer.concat([...this.#partial, payload], this.#partialBytes + payload.length);
-    this.#partial = [];
-    this.#partialBytes = 0;
-    this.#context.budget.endPartial(this);
-    return bytes;
+  #complete(payload: Uint8Array, late: LateTaker): InMessage | undefined {
+    const creditBytes = payload.length;
+    const partial = this.#partial;
+    this.#heldBytes += this.#partialBytes + creditBytes;
+    if (!partial && this.#joiner?.idle !== false) {
+      return { bytes: Buffer.from(payload), creditBytes };
+    }
+    this.#partial = undefined;
+    const whole = partial ?? new Assembly(creditBytes);
+    whole.append(payload);
+    if (partial) this.#context.budget.endPartial(this);
+    const bytes = this.#joiner?.idle === false ? undefined : whole.finish();
+    if (bytes) return { bytes, creditBytes };
+    this.#joiner ??= new Joiner(this.#context.clock);
+    this.#joiner.finish(whole, (joined) => late.joined({ bytes: joined, creditBytes }));
+    return undefined;
   }
 
   #grow(consumedBytes: number): number {
     this.#consumedBytes += consumedBytes;
-    if (this.#consumedBytes < this.#windowBytes) return 0;
+    const rttMs = this.#context.minRttMs();
+    if (this.#consumedBytes < this.#windowBytes || rttMs === undefined) return 0;
     const now = this.#context.clock.monotonic();
-    const rttMs = Math.max(this.#context.minRttMs() ?? 0, 1);
-    const fast = now - this.#consumedSinceMs <= growthRtts * rttMs;
+    const elapsedMs = now - this.#consumedSinceMs;
+    if (rttMs < shortRttMs && elapsedMs < shortMeasureMs) return 0;
+    const fast = this.#consumedBytes * growthRtts * rttMs >= this.#windowBytes * elapsedMs;
     this.#consumedBytes = 0;
     this.#consumedSinceMs = now;
     if (!fast) return 0;

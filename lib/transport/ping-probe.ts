@@ -5,6 +5,10 @@ const maxPending = 16;
 /** Weight of a new sample in the smoothed round trip (RFC 6298 alpha). */
 const alpha = 1 / 8;
 
+/** A round trip below this, ms, is believed after so many answers: the first are those of cold code. */
+const shortMs = 5;
+const shortSamples = 4;
+
 interface PendingPing {
   readonly id: number;
   readonly sentMs: number;
@@ -16,15 +20,21 @@ export class PingProbe {
   #lastId = 0;
   #rttMs: number | undefined;
   #minRttMs: number | undefined;
+  #samples = 0;
 
   /** Smoothed round trip, ms. */
   get rttMs(): number | undefined {
     return this.#rttMs;
   }
 
-  /** Lowest round trip seen, ms. */
+  /** Lowest round trip seen, ms; undefined until it can be believed. */
   get minRttMs(): number | undefined {
-    return this.#minRttMs;
+    return this.wantsMore ? undefined : this.#minRttMs;
+  }
+
+  /** Another ping should follow at once. */
+  get wantsMore(): boolean {
+    return this.#samples < shortSamples && (this.#minRttMs ?? 0) < shortMs;
   }
 
   /** When the oldest unanswered ping was sent. */
@@ -47,6 +57,7 @@ export class PingProbe {
     const id = payload.readUInt32LE(0);
     const at = this.#pending.findIndex((ping) => ping.id === id);
     if (at < 0) return false;
+    this.#samples++;
     const sampleMs = nowMs - this.#pending[at]!.sentMs;
     this.#pending.splice(0, at + 1);
     this.#rttMs =
