@@ -18,17 +18,16 @@ const grantShare = 4;
 /** A window consumed within this many round trips was too small. */
 const growthRtts = 2;
 /**
- * Over a short round trip bytes come in bursts of the event loop: they are counted for a while, or every burst would
- * look like a fast path, and a window that is too large is a queue that urgent frames wait behind.
+ * Over a short round trip bytes come in bursts of the event loop: they are counted for so many ms, or every burst
+ * would look like a fast path, and a window that is too large is a queue that urgent frames wait behind.
  */
-const shortRttMs = 5;
+const shortMeasureMs = 5;
 /**
  * What streams below the urgent classes may have under way together while urgent frames pass: over a short round
  * trip this keeps the path busy, and is soon read.
  */
 const besideUrgentBytes = 48 * 1024;
 const leastBesideUrgentBytes = 16 * 1024;
-const shortMeasureMs = 5;
 
 /** From this round trip on, ms, a window grows faster than TCP opens its own, which would wait for it otherwise. */
 const longRttMs = 5;
@@ -152,7 +151,7 @@ export class Inbound implements BudgetUser {
   #besideUrgent(): number {
     if (this.#urgent || !this.#context.urgent()) return 0;
     const rttMs = this.#context.minRttMs();
-    if (rttMs === undefined || rttMs >= shortRttMs) return 0;
+    if (rttMs === undefined || rttMs >= longRttMs) return 0;
     const shareBytes = besideUrgentBytes / Math.max(1, this.#context.budget.partials);
     const windowBytes = Math.max(shareBytes, leastBesideUrgentBytes);
     return Math.max(0, this.#windowBytes - windowBytes);
@@ -211,7 +210,7 @@ export class Inbound implements BudgetUser {
     if (this.#consumedBytes < this.#windowBytes || rttMs === undefined) return 0;
     const now = this.#context.clock.monotonic();
     const elapsedMs = now - this.#consumedSinceMs;
-    if (rttMs < shortRttMs && elapsedMs < shortMeasureMs) return 0;
+    if (rttMs < longRttMs && elapsedMs < shortMeasureMs) return 0;
     const fast = this.#consumedBytes * growthRtts * rttMs >= this.#windowBytes * elapsedMs;
     this.#consumedBytes = 0;
     this.#consumedSinceMs = now;

@@ -1,0 +1,120 @@
+/** Large messages on a connection, in virtual time: joined over turns, and out of the way of calls. */
+import test from 'ava';
+import {
+  type DirectionProfile,
+  shape,
+  SimulatedClock,
+  simulatedPipePair,
+} from '../../lib/testing/index.ts';
+import { Connection, Priority, type Stream } from '../../lib/transport/index.ts';
+
+const MiB = 1024 * 1024;
+
+interface Pair {
+  readonly clock: SimulatedClock;
+  readonly dialer: Connection;
+  readonly acceptor: Connection;
+}
+
+/** Two connections over a link of `line` each way. */
+function pair(line: DirectionProfile, onStream: (stream: Stream) => void): Pair {
+  const clock = new SimulatedClock();
+  const [a, b] = simulatedPipePair({ clock });
+  const ends = { clock };
+  const acceptor = new Connection({
+    ...ends,
+    pipe: shape(b, { outbound: line }, clock),
+    role: 'acceptor',
+    onStream,
+  });
+  const dialer = new Connection({
+    ...ends,
+    pipe: shape(a, { outbound: line }, clock),
+    role: 'dialer',
+    onStream: () => {},
+  });
+  return { clock, dialer, acceptor };
+}
+
+/** A pair over a line of a machine's own, where calls go on while 16 MB are under way. */
+async function callsBesideValue(
+  call: (dialer: Connection, clock: SimulatedClock) => Promise<void>,
+): Promise<{ mostUnreadBytes: number; valueMs: number }> {
+  let valueMs = 0;
+  const { clock, dialer, acceptor } = pair(
+    { delayMs: 0.05, rateBytesPerSecond: 1_000_000_000 },
+    (stream) => {
+      stream.onMessage((message) => {
+        if (stream.channel === 2) valueMs = clock.monotonic();
+        else void stream.send(message, { end: true });
+      });
+    },
+  );
+  await clock.advance(10);
+  const startMs = clock.monotonic();
+  dialer
+    .open(2)
+    .send(Buffer.alloc(16 * MiB), { priority: Priority.bulk, end: true })
+    .catch(() => {});
+  let mostUnreadBytes = 0;
+  for (let turn = 0; turn < 100_000 && valueMs === 0; turn++) {
+    await call(dialer, clock);
+    const underWay = dialer.stats().bytesOut - acceptor.stats().bytesIn;
+    // The first window was granted before anybody called.
+    if (clock.monotonic() - startMs > 2) mostUnreadBytes = Math.max(mostUnreadBytes, underWay);
+  }
+  return { mostUnreadBytes, valueMs: valueMs - startMs };
+}
+
+test('beside calls over a short path a value has little under way; alone it is faster', async (t) => {
+  const beside = await callsBesideValue(async (dialer, clock) => {
+    const stream = dialer.open(1, { priority: Priority.rpc });
+    let answered = false;
+    stream.onMessage(() => {
+      answered = true;
+    });
+    await stream.send(Buffer.alloc(256), { end: true });
+    await clock.runUntil(() => answered);
+  });
+  const alone = await callsBesideValue((_dialer, clock) => clock.advance(0.05));
+  t.true(beside.mostUnreadBytes <= 80 * 1024, `${beside.mostUnreadBytes} bytes beside calls`);
+  t.true(alone.valueMs * 1.5 < beside.valueMs, `${alone.valueMs} ms alone`);
+  t.true(beside.valueMs < 10 * alone.valueMs, `${beside.valueMs} ms beside calls`);
+});
+
+test('a large message is delivered before the end of its stream, though it takes turns to join', async (t) => {
+  const seen: string[] = [];
+  const { clock, dialer } = pair({}, (stream) => {
+    stream.onMessage((message) => void seen.push(`${message.length}`));
+    stream.onEnd(() => {
+      seen.push('end');
+      stream.end();
+    });
+    stream.onClose((error) => void seen.push(error?.code ?? 'closed'));
+  });
+  const stream = dialer.open(2, { priority: Priority.bulk });
+  void stream.send(Buffer.alloc(9 * MiB, 1));
+  void stream.send(Buffer.alloc(10, 2));
+  void stream.send(Buffer.alloc(2 * MiB, 3), { end: true });
+  await clock.runUntil(() => seen.length === 5);
+  t.deepEqual(seen, [`${9 * MiB}`, '10', `${2 * MiB}`, 'end', 'closed']);
+});
+
+test('a stream that is reset while its message is joined delivers nothing and holds nothing', async (t) => {
+  let delivered = 0;
+  const accepted: Stream[] = [];
+  const { clock, dialer, acceptor } = pair({}, (stream) => {
+    accepted.push(stream);
+    stream.onMessage(() => void delivered++);
+  });
+  const stream = dialer.open(2, { priority: Priority.bulk });
+  const sent = stream.send(Buffer.alloc(9 * MiB, 1));
+  await clock.runUntil(
+    () => dialer.sendQueueBytes === 0 && acceptor.stats().inboundBytes >= 9 * MiB,
+  );
+  await sent;
+  accepted[0]!.reset('ERR_DWCP_ABORTED');
+  await clock.advance(100);
+  t.is(delivered, 0);
+  t.is(acceptor.stats().inboundBytes, 0);
+});
