@@ -3,6 +3,9 @@
  * median of the rounds' own ratios, which a slow minute in the middle does not bend.
  */
 
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
 /** Something to time; awaited when it returns a promise. */
 export type Timed = () => unknown;
 
@@ -24,13 +27,30 @@ const SLOW_MS = 50;
 /** A sample of short calls repeats them until it is this long, ms. */
 const SAMPLE_MS = 1.5;
 
-/** Times `a` against `b`; both run a few times before anything counts. */
-export async function interleaved(a: Timed, b: Timed): Promise<Comparison> {
+/** Collects garbage: what one sample leaves behind would otherwise be paid for by some later one. */
+export const collect: () => void = (() => {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
+})();
+
+/**
+ * Times `a` against `b`; both run a few times before anything counts. `before` runs ahead of every sample and is not
+ * timed.
+ */
+export async function interleaved(
+  a: Timed,
+  b: Timed,
+  before: () => void = () => {},
+): Promise<Comparison> {
   const [aOnce, bOnce] = [await warm(a), await warm(b)];
   const rounds = roundsOf(Math.min(aOnce, bOnce), Math.max(aOnce, bOnce));
   const [aTimes, bTimes]: [number[], number[]] = [[], []];
-  const sampleA = async (): Promise<number> => aTimes.push(await time(a, repeatsOf(aOnce)));
-  const sampleB = async (): Promise<number> => bTimes.push(await time(b, repeatsOf(bOnce)));
+  const sampleOf = (call: Timed, times: number[], repeats: number) => async (): Promise<void> => {
+    before();
+    times.push(await time(call, repeats));
+  };
+  const sampleA = sampleOf(a, aTimes, repeatsOf(aOnce));
+  const sampleB = sampleOf(b, bTimes, repeatsOf(bOnce));
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? [sampleA, sampleB] : [sampleB, sampleA];
     for (const sample of order) await sample();

@@ -4,7 +4,7 @@
  */
 import { diff, patch } from '../../lib/compression/index.ts';
 import { native } from '../../lib/native/load.ts';
-import { interleaved } from '../measure.ts';
+import { collect, interleaved } from '../measure.ts';
 import type { Measurement } from '../suite.ts';
 import { bytesCase, lower, timeCase } from './cases.ts';
 import { LIMITS } from './pair-bench.ts';
@@ -93,10 +93,10 @@ export async function* patchRows(bench: PairBench): AsyncGenerator<Measurement> 
   const how = { sizeBytes: next.length, maxWindowLog: 27, prefix: base };
   const rebuild = (): Promise<Buffer> => patch(baseline, frame, { limits: LIMITS });
   const decode = (): Promise<Buffer> => codec.zstdDecompressAsync(prefixed, how);
-  const checked = await interleaved(rebuild, async () => codec.xxh3Async(await decode()));
+  const checked = await interleaved(rebuild, async () => codec.xxh3Async(await decode()), collect);
   yield timeCase(`${name}, time / refPrefix decode and xxh3`, bars[kind].patchTime, checked);
   if (kind !== 'archive') return;
-  const bare = await interleaved(rebuild, decode);
+  const bare = await interleaved(rebuild, decode, collect);
   yield timeCase(`${name}, time / refPrefix decode`, 1, bare);
   const gigabytes = next.length / bare.aMs / 1e6;
   yield {

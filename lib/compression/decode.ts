@@ -18,6 +18,7 @@ import { decodePayload, decodePayloadAsync, inputBuffer } from './payload.ts';
 import { throwIfAborted } from './signal.ts';
 import { countDecoded } from './stats.ts';
 import { bindingOf } from './tier.ts';
+import { Codec } from './types.ts';
 import type { Digest, DigestKind } from './types.ts';
 
 /** Options of every decode. */
@@ -55,9 +56,12 @@ export function decodeFrameSync(
   const { info, limits, payload, dictionary } = opened;
   if (info.base) matchBase(info.base, requireBase(baseline).digest(info.base.kind, binding));
   const prefix = info.base && baseline?.bytes;
-  const bytes = decodePayload(binding, payload, { ...info, limits, prefix, dictionary });
+  const onTheWay = digestOnTheWay(info);
+  const xxh3 = onTheWay?.bytes;
+  const bytes = decodePayload(binding, payload, { ...info, limits, prefix, dictionary, xxh3 });
   const kind = digestKind(info);
-  return verified(binding, info, bytes, kind && computeDigest(binding, kind, bytes));
+  const digest = onTheWay ?? (kind && computeDigest(binding, kind, bytes));
+  return verified(binding, info, bytes, digest);
 }
 
 /**
@@ -83,17 +87,19 @@ export async function decodeFrame(
     matchBase(info.base, await requireBase(baseline).digestAsync(info.base.kind, binding));
   }
   const prefix = info.base && baseline?.bytes;
+  const onTheWay = digestOnTheWay(info);
   const bytes = await decodePayloadAsync(binding, payload, {
     codec: info.codec,
     contentBytes: info.contentBytes,
     limits,
     prefix,
     dictionary,
+    xxh3: onTheWay?.bytes,
     signal: options.signal,
   });
   throwIfAborted(options.signal);
   const kind = digestKind(info);
-  const digest = kind && (await computeDigestAsync(binding, kind, bytes));
+  const digest = onTheWay ?? (kind && (await computeDigestAsync(binding, kind, bytes)));
   return verified(binding, info, bytes, digest);
 }
 
@@ -153,6 +159,13 @@ export function verified(
 export function digestKind(info: FrameInfo): DigestKind | undefined {
   const { kind } = info.checksum;
   return kind === ChecksumKind.xxh3 || kind === ChecksumKind.sha256 ? kind : undefined;
+}
+
+/** The digest of a frame whose payload is verified by it while it is decoded. */
+function digestOnTheWay({ codec, checksum }: FrameInfo): Digest | undefined {
+  const { kind, bytes } = checksum;
+  if (codec !== Codec.delta || kind !== ChecksumKind.xxh3) return undefined;
+  return { kind, bytes: Buffer.from(bytes) };
 }
 
 /**

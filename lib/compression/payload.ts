@@ -46,6 +46,8 @@ export interface DecodeRequest {
   readonly prefix?: Buffer | undefined;
   /** The dictionary the frame names. */
   readonly dictionary?: ZstdDictionary | undefined;
+  /** XXH3-128 of the content; verified on the way by `Codec.delta`, and ignored by others. */
+  readonly xxh3?: Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -105,12 +107,12 @@ export async function encodePayloadAsync(
 export function decodePayload(
   binding: CodecBinding,
   payload: Buffer,
-  { codec, contentBytes, limits, prefix, dictionary }: DecodeRequest,
+  { codec, contentBytes, limits, prefix, dictionary, xxh3 }: DecodeRequest,
 ): Buffer {
   if (codec === Codec.raw) return Buffer.from(payload);
   if (codec === Codec.chunk) return decodeChunk(payload, prefix!, contentBytes, limits);
   if (codec === Codec.delta) {
-    return binding.deltaDecode(payload, prefix!, { ...limits, sizeBytes: contentBytes });
+    return binding.deltaDecode(payload, prefix!, { ...limits, sizeBytes: contentBytes, xxh3 });
   }
   if (contentBytes === 0) throw new DwcpError('ERR_DWCP_FRAME_CORRUPT', 'empty content is raw');
   if (codec === Codec.brotli) return brotliDecode(payload, contentBytes, limits.maxWindowLog);
@@ -125,7 +127,7 @@ export async function decodePayloadAsync(
   payload: Buffer,
   request: DecodeRequest,
 ): Promise<Buffer> {
-  const { codec, contentBytes, limits, prefix, dictionary, signal } = request;
+  const { codec, contentBytes, limits, prefix, dictionary, xxh3, signal } = request;
   if (isBriefDecode(contentBytes) || codec === Codec.raw) {
     return decodePayload(binding, payload, request);
   }
@@ -133,7 +135,11 @@ export async function decodePayloadAsync(
     return decodeChunkAsync(payload, prefix!, contentBytes, limits, signal);
   }
   if (codec === Codec.delta) {
-    return binding.deltaDecodeAsync(payload, prefix!, { ...limits, sizeBytes: contentBytes });
+    return binding.deltaDecodeAsync(payload, prefix!, {
+      ...limits,
+      sizeBytes: contentBytes,
+      xxh3,
+    });
   }
   const { maxWindowLog } = limits;
   if (codec === Codec.brotli) return brotliDecodeAsync(payload, contentBytes, maxWindowLog);

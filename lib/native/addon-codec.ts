@@ -102,6 +102,7 @@ type DecodeRequest = readonly [
   sizeBytes: number,
   maxWindowLog: number,
   maxOps: number,
+  xxh3: Uint8Array | undefined,
 ];
 
 type MatchRequest = readonly [
@@ -112,7 +113,7 @@ type MatchRequest = readonly [
 ];
 
 /** The contract number this TypeScript was written for. */
-export const ADDON_CONTRACT = 8;
+export const ADDON_CONTRACT = 9;
 
 /** What a call of the addon gives; its coded errors become `DwcpError`s. */
 function guarded<T>(call: () => T): T {
@@ -455,8 +456,8 @@ function decodeRequest(
   base: Uint8Array,
   options: DeltaDecodeOptions,
 ): DecodeRequest {
-  const { sizeBytes, maxWindowLog, maxOps } = readDeltaDecodeOptions(options);
+  const { sizeBytes, maxWindowLog, maxOps, xxh3 } = readDeltaDecodeOptions(options);
   checkBytes('delta', delta);
   checkBytes('base', base);
-  return [delta, base, sizeBytes, maxWindowLog, maxOps];
+  return [delta, base, sizeBytes, maxWindowLog, maxOps, xxh3];
 }

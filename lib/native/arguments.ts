@@ -138,14 +138,20 @@ export function readDeltaEncodeOptions(options: DeltaEncodeOptions): DeltaEncode
   return { effort, maxLiteralBytes };
 }
 
+const XXH3_BYTES = 16;
+
 /** Reads and checks the options of reading a delta once. */
 export function readDeltaDecodeOptions(options: DeltaDecodeOptions): DeltaDecodeOptions {
   if (typeof options !== 'object' || options === null) invalidArg('options', 'an object', options);
-  const { sizeBytes, maxWindowLog, maxOps } = options;
+  const { sizeBytes, maxWindowLog, maxOps, xxh3 } = options;
   checkInteger('options.sizeBytes', sizeBytes, 0, MAX_SIZE_BYTES);
   checkInteger('options.maxWindowLog', maxWindowLog, windowLogs.min, windowLogs.max);
   checkInteger('options.maxOps', maxOps, 0, MAX_SIZE_BYTES);
-  return { sizeBytes, maxWindowLog, maxOps };
+  if (xxh3 !== undefined) {
+    checkBytes('options.xxh3', xxh3);
+    if (xxh3.length !== XXH3_BYTES) invalidArg('options.xxh3', '16 bytes', xxh3);
+  }
+  return { sizeBytes, maxWindowLog, maxOps, xxh3 };
 }
 
 /** Smallest and largest block of a signature, bytes; a power of two. */

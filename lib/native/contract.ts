@@ -124,6 +124,8 @@ export interface DeltaDecodeOptions {
   readonly maxWindowLog: number;
   /** Most operations accepted. */
   readonly maxOps: number;
+  /** XXH3-128 of the content, 16 bytes, when it is to be verified: ERR_DWCP_FRAME_CHECKSUM if it differs. */
+  readonly xxh3?: Uint8Array | undefined;
 }
 
 /** A base known by the hashes of its blocks alone, which may be forged. */
@@ -284,7 +286,10 @@ export interface CodecBinding {
     next: Uint8Array,
     options: DeltaEncodeOptions,
   ): Promise<Buffer | undefined>;
-  /** What the delta was made of; also throws ERR_DWCP_LIMIT and ERR_DWCP_FRAME_VERSION. */
+  /**
+   * What the delta was made of; also throws ERR_DWCP_LIMIT and ERR_DWCP_FRAME_VERSION. Verified here by
+   * `xxh3`, content costs less than when it is read again for that.
+   */
   deltaDecode(delta: Uint8Array, base: Uint8Array, options: DeltaDecodeOptions): Buffer;
   deltaDecodeAsync(
     delta: Uint8Array,

@@ -266,7 +266,7 @@ class PortableCodec implements CodecBinding {
   deltaDecode(delta: Uint8Array, base: Uint8Array, options: DeltaDecodeOptions): Buffer {
     const decoder = this.#deltaDecoder(delta, base, options);
     while (!decoder.step());
-    return decoder.content;
+    return this.#checked(decoder.content, options);
   }
 
   async deltaDecodeAsync(
@@ -276,7 +276,12 @@ class PortableCodec implements CodecBinding {
   ): Promise<Buffer> {
     const decoder = this.#deltaDecoder(delta, base, options);
     while (!decoder.step()) await nextTurn();
-    return decoder.content;
+    return this.#checked(decoder.content, options);
+  }
+
+  #checked(content: Buffer, { xxh3: expected }: DeltaDecodeOptions): Buffer {
+    if (expected === undefined || this.xxh3(content).equals(expected)) return content;
+    throw new DwcpError('ERR_DWCP_FRAME_CHECKSUM', 'the content does not match its digest');
   }
 
   blockHashes(bytes: Uint8Array, blockBytes: number): Buffer {

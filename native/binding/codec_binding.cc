@@ -60,7 +60,7 @@ napi_value allocate_output(Napi::Env env, Bytes frame, const codec::DecompressOp
   return allocate_buffer(env, options.size_bytes, target);
 }
 
-napi_value digest_to_buffer(Napi::Env env, const std::array<uint8_t, 16>& digest) {
+napi_value digest_to_buffer(Napi::Env env, const simd::Digest128& digest) {
   napi_value buffer = nullptr;
   napi_create_buffer_copy(env, digest.size(), digest.data(), nullptr, &buffer);
   return buffer;
@@ -142,7 +142,7 @@ class DigestOperation final : public AsyncOperation {
   napi_value result(Napi::Env env) override { return digest_to_buffer(env, digest_); }
 
   Bytes source_;
-  std::array<uint8_t, 16> digest_{};
+  simd::Digest128 digest_{};
 };
 
 Napi::Value crc32c(const Napi::CallbackInfo& info) {

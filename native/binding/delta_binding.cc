@@ -2,11 +2,14 @@
 // functions hold a reference until the promise settles.
 #include "binding/delta_binding.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "binding/arguments.h"
 #include "binding/async_operation.h"
 #include "binding/delta_index.h"
+#include "binding/fresh_pages.h"
 #include "binding/instance.h"
 #include "binding/output.h"
 #include "core/codec/zstd_codec.h"
@@ -47,13 +50,36 @@ bool read_encode(const Napi::CallbackInfo& info, Use use, EncodeRequest& request
          read_bytes(info, 2, use, request.content);
 }
 
-/// What `deltaDecode` is given: payload, base, sizeBytes, maxWindowLog, maxOps.
+/// What `deltaDecode` is given: payload, base, sizeBytes, maxWindowLog, maxOps, the content's XXH3
+/// if it is to be verified.
 struct DecodeRequest {
   Bytes payload;
   Bytes base;
   size_t size = 0;
   delta::DecodeLimits limits;
+  std::optional<simd::Digest128> digest;
+
+  Status run(codec::ContextPool& pool, std::span<uint8_t> target) const {
+    simd::Digest128 made;
+    auto* wanted = digest ? &made : nullptr;
+    const Status status = delta::decode(pool, base, payload, limits, target, wanted);
+    if (!status.ok() || !digest || made == *digest) return status;
+    return {ErrorCode::FRAME_CHECKSUM, "The content does not match its digest."};
+  }
 };
+
+bool read_digest(const Napi::CallbackInfo& info, size_t index,
+                 std::optional<simd::Digest128>& digest) {
+  Bytes bytes;
+  if (!read_optional_bytes(info, index, Use::kDuringCall, bytes)) return false;
+  if (bytes.empty()) return true;
+  if (bytes.size() != digest.emplace().size()) {
+    throw_status(info.Env(), {ErrorCode::INVALID_ARG, "An XXH3 digest has 16 bytes."});
+    return false;
+  }
+  std::copy(bytes.begin(), bytes.end(), digest->begin());
+  return true;
+}
 
 bool read_decode(const Napi::CallbackInfo& info, Use use, DecodeRequest& request) {
   int64_t size = 0;
@@ -67,7 +93,8 @@ bool read_decode(const Napi::CallbackInfo& info, Use use, DecodeRequest& request
   }
   request.size = static_cast<size_t>(size);
   request.limits = {static_cast<size_t>(max_ops), static_cast<int>(window_log)};
-  return read_bytes(info, 0, use, request.payload) && read_bytes(info, 1, use, request.base);
+  return read_digest(info, 5, request.digest) && read_bytes(info, 0, use, request.payload) &&
+         read_bytes(info, 1, use, request.base);
 }
 
 class IndexOperation final : public AsyncOperation {
@@ -104,18 +131,22 @@ class EncodeOperation final : public AsyncOperation {
 
 class DecodeOperation final : public AsyncOperation {
  public:
-  DecodeOperation(codec::ContextPool& pool, const DecodeRequest& request, std::span<uint8_t> target)
-      : pool_(pool), request_(request), target_(target) {}
+  DecodeOperation(codec::ContextPool& pool, const DecodeRequest& request, std::span<uint8_t> target,
+                  FilledFlag filled)
+      : pool_(pool), request_(request), target_(target), filled_(std::move(filled)) {}
 
  private:
   Status execute() override {
-    return delta::decode(pool_, request_.base, request_.payload, request_.limits, target_);
+    const Status status = request_.run(pool_, target_);
+    filled_->store(true);
+    return status;
   }
   napi_value result(Napi::Env env) override { return held(env, 0); }  // the output is held first
 
   codec::ContextPool& pool_;
   DecodeRequest request_;
   std::span<uint8_t> target_;
+  FilledFlag filled_;
 };
 
 Napi::Value delta_index(const Napi::CallbackInfo& info) {
@@ -168,7 +199,7 @@ Napi::Value delta_decode(const Napi::CallbackInfo& info) {
   const napi_value buffer = allocate_buffer(info.Env(), request.size, target);
   if (buffer == nullptr) return {};
   auto& pool = instance_of(info.Env()).pool;
-  const Status status = delta::decode(pool, request.base, request.payload, request.limits, target);
+  const Status status = request.run(pool, target);
   if (!status.ok()) {
     throw_status(info.Env(), status);
     return {};
@@ -183,11 +214,15 @@ Napi::Value delta_decode_async(const Napi::CallbackInfo& info) {
   const napi_value buffer = allocate_buffer(info.Env(), request.size, target);
   if (buffer == nullptr) return {};
   auto& pool = instance_of(info.Env()).pool;
-  auto operation = std::make_unique<DecodeOperation>(pool, request, target);
+  const auto filled = FilledFlag::make();
+  auto operation = std::make_unique<DecodeOperation>(pool, request, target, filled);
   operation->hold(info.Env(), buffer);
   operation->hold(info.Env(), info[0]);
   operation->hold(info.Env(), info[1]);
-  return AsyncOperation::start(info.Env(), std::move(operation), "dwcp.deltaDecode");
+  const Napi::Value promise =
+      AsyncOperation::start(info.Env(), std::move(operation), "dwcp.deltaDecode");
+  if (!promise.IsEmpty()) make_pages_behind(info.Env(), buffer, target, filled);
+  return promise;
 }
 
 }  // namespace

@@ -1,31 +1,14 @@
 // See output.h.
 #include "binding/output.h"
 
-#include <sys/mman.h>
-
 #include "binding/arguments.h"
+#include "binding/fresh_pages.h"
 
 namespace dwcp::binding {
 namespace {
 
 /// Below this a copy costs less than a finalizer.
 constexpr size_t kExternalBytes = size_t{64} << 10;
-
-/// From here on fresh pages cost more than what fills them.
-constexpr size_t kHugeBytes = size_t{4} << 20;
-constexpr uintptr_t kHugePageBytes = uintptr_t{2} << 20;
-
-/// Asks for huge pages under `bytes`, which will be written in full: 64 MB are 32 faults instead of
-/// 16384. Advice only; whether it is taken changes nothing but time.
-void advise_huge_pages([[maybe_unused]] std::span<uint8_t> bytes) {
-#ifdef MADV_HUGEPAGE
-  if (bytes.size() < kHugeBytes) return;
-  const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
-  const uintptr_t first = (begin + kHugePageBytes - 1) & ~(kHugePageBytes - 1);
-  const uintptr_t last = (begin + bytes.size()) & ~(kHugePageBytes - 1);
-  madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
-#endif
-}
 
 void free_block(napi_env /*env*/, void* data, void* /*hint*/) { std::free(data); }
 

@@ -2,6 +2,7 @@
 // header is whole.
 #include "core/simd/xxh3.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -37,5 +38,20 @@ TEST(every_byte_and_every_length_counts) {
     seen.push_back(digest);
     input[size / 2] ^= 1;
     CHECK(digest != hex(xxh3_128(input)));
+  }
+}
+
+TEST(pieces_give_the_digest_of_the_whole) {
+  const auto bytes = dwcp::test::sample(70'000, 5);
+  for (const size_t size : {0, 1, 240, 241, 256, 1024, 4096, 65'536, 70'000}) {
+    const auto input = std::span(bytes).first(size);
+    for (const size_t piece : {1, 7, 64, 255, 256, 4096, 70'000}) {
+      if (size > 4096 && piece < 64) continue;
+      dwcp::simd::Xxh3Stream stream;
+      for (size_t at = 0; at < size; at += piece) {
+        stream.update(input.subspan(at, std::min(piece, size - at)));
+      }
+      CHECK(stream.digest() == xxh3_128(input));
+    }
   }
 }

@@ -49,6 +49,29 @@ export const deltaCases: readonly BindingCase[] = [
     },
   },
   {
+    name: 'content is verified by its digest on the way: large, small, and a digest of something else',
+    needs: withDelta,
+    async run(codec) {
+      const base = sample(17_000_000, 13, 60);
+      for (const sizeBytes of [20, 900_000, base.length]) {
+        const next = Buffer.concat([sample(7, 14), base.subarray(0, sizeBytes)]);
+        const how = { effort, maxLiteralBytes: next.length } as const;
+        const delta = codec.deltaEncode(codec.deltaIndex(base), base, next, how)!;
+        const options = { ...reading, sizeBytes: next.length, xxh3: codec.xxh3(next) };
+        assert.ok(codec.deltaDecode(delta, base, options).equals(next));
+        assert.ok((await codec.deltaDecodeAsync(delta, base, options)).equals(next));
+        const wrong = { ...options, xxh3: codec.xxh3(base) };
+        const refused = coded('ERR_DWCP_FRAME_CHECKSUM');
+        assert.throws(() => codec.deltaDecode(delta, base, wrong), refused);
+        await assert.rejects(codec.deltaDecodeAsync(delta, base, wrong), refused);
+        for (const xxh3 of [wrong.xxh3.subarray(1), 'no digest' as unknown as Buffer]) {
+          const given = { ...options, xxh3 };
+          assert.throws(() => codec.deltaDecode(delta, base, given), coded('ERR_DWCP_INVALID_ARG'));
+        }
+      }
+    },
+  },
+  {
     name: 'an index released under a running delta stays until it is done; later calls are refused',
     needs: withDelta,
     async run(codec) {

@@ -17,6 +17,9 @@ constexpr Status kTooManyOps{ErrorCode::LIMIT, "The delta has more operations th
 
 constexpr Status corrupt(const char* message) { return {ErrorCode::CODEC, message}; }
 
+/// Bytes made before they are hashed: they must still be in the second-level cache.
+constexpr size_t kHashStep = size_t{256} << 10;
+
 /// Copies `size` bytes; short ones, which are most, as one word pair where both sides have room.
 inline void copy_run(uint8_t* to, const uint8_t* from, size_t size, size_t room) {
   constexpr size_t kPair = 16;
@@ -39,8 +42,15 @@ struct Parts {
 class Decoder {
  public:
   Decoder(codec::ContextPool& pool, std::span<const uint8_t> base, Reader reader,
-          const DecodeLimits& limits, std::span<uint8_t> target)
-      : pool_(pool), base_(base), reader_(reader), limits_(limits), target_(target) {}
+          const DecodeLimits& limits, std::span<uint8_t> target, bool hashed)
+      : pool_(pool),
+        base_(base),
+        reader_(reader),
+        limits_(limits),
+        target_(target),
+        hashed_(hashed) {}
+
+  simd::Digest128 digest() const { return hash_.digest(); }
 
   Status run() {
     if (reader_.byte() != kVersion) {
@@ -160,14 +170,29 @@ class Decoder {
         literal_at += op.literal;
       }
       made_ += op.literal;
-      if (op.copy > 0) {
-        const size_t room = std::min(target_.size() - made_, base_.size() - op.from);
-        copy_run(target_.data() + made_, base_.data() + op.from, op.copy, room);
-        made_ += op.copy;
-      }
+      if (op.copy > 0) copy(op.from, op.copy);
       walk.advance(op);
     }
     base_end_ = walk.base_end();
+    hash_to(made_);
+  }
+
+  /// Copies from the base, a stretch at a time, so that each is hashed before it leaves the cache.
+  void copy(size_t from, size_t size) {
+    while (size > 0) {
+      const size_t step = std::min(size, kHashStep);
+      const size_t room = std::min(target_.size() - made_, base_.size() - from);
+      copy_run(target_.data() + made_, base_.data() + from, step, room);
+      made_ += step;
+      from += step;
+      size -= step;
+      if (made_ - hash_end_ >= kHashStep) hash_to(made_);
+    }
+  }
+
+  void hash_to(size_t end) {
+    if (hashed_) hash_.update(target_.subspan(hash_end_, end - hash_end_));
+    hash_end_ = end;
   }
 
   codec::ContextPool& pool_;
@@ -179,17 +204,23 @@ class Decoder {
   size_t made_ = 0;
   size_t base_end_ = 0;
   size_t ops_seen_ = 0;
+  simd::Xxh3Stream hash_;
+  size_t hash_end_ = 0;
+  bool hashed_;
 };
 
 }  // namespace
 
 Status decode(codec::ContextPool& pool, std::span<const uint8_t> base,
               std::span<const uint8_t> payload, const DecodeLimits& limits,
-              std::span<uint8_t> target) {
+              std::span<uint8_t> target, simd::Digest128* digest) {
   if (base.size() > kMaxSize || target.size() > kMaxSize) {
     return {ErrorCode::LIMIT, "Base or content is too large for a delta."};
   }
-  return Decoder(pool, base, Reader(payload), limits, target).run();
+  Decoder decoder(pool, base, Reader(payload), limits, target, digest != nullptr);
+  const Status status = decoder.run();
+  if (status.ok() && digest != nullptr) *digest = decoder.digest();
+  return status;
 }
 
 }  // namespace dwcp::delta

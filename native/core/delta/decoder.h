@@ -8,6 +8,7 @@
 
 #include "core/codec/context_pool.h"
 #include "core/error_code.h"
+#include "core/simd/xxh3.h"
 
 namespace dwcp::delta {
 
@@ -19,9 +20,10 @@ struct DecodeLimits {
 };
 
 /// Decodes `payload` against `base` into exactly `target`, which must share no memory with the
-/// inputs. After a failure its content is undefined.
+/// inputs. After a failure its content is undefined. Where `digest` is given it becomes that of the
+/// content, taken while the bytes are in the cache.
 Status decode(codec::ContextPool& pool, std::span<const uint8_t> base,
               std::span<const uint8_t> payload, const DecodeLimits& limits,
-              std::span<uint8_t> target);
+              std::span<uint8_t> target, simd::Digest128* digest = nullptr);
 
 }  // namespace dwcp::delta

@@ -1,0 +1,80 @@
+// See fresh_pages.h. The pages are made by MADV_POPULATE_WRITE, which leaves their content alone:
+// it may race with the thread that fills them.
+#include "binding/fresh_pages.h"
+
+#include <sys/mman.h>
+
+#include <memory>
+#include <utility>
+
+#include "binding/async_operation.h"
+
+#if defined(MADV_HUGEPAGE) && !defined(MADV_POPULATE_WRITE)
+#define MADV_POPULATE_WRITE 23  // Linux 5.14; older kernels refuse it
+#endif
+
+namespace dwcp::binding {
+namespace {
+
+/// From here on fresh pages cost more than what fills them.
+constexpr size_t kHugeBytes = size_t{4} << 20;
+/// From here on a second thread is worth waking.
+constexpr size_t kTwoThreadBytes = size_t{16} << 20;
+constexpr uintptr_t kHugePageBytes = uintptr_t{2} << 20;
+
+#ifdef MADV_HUGEPAGE
+
+/// The whole huge pages within `bytes`.
+struct Pages {
+  explicit Pages(std::span<uint8_t> bytes) {
+    const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
+    first = (begin + kHugePageBytes - 1) & ~(kHugePageBytes - 1);
+    last = (begin + bytes.size()) & ~(kHugePageBytes - 1);
+  }
+  uintptr_t first;
+  uintptr_t last;
+};
+
+class PageOperation final : public AsyncOperation {
+ public:
+  PageOperation(std::span<uint8_t> bytes, FilledFlag filled)
+      : pages_(bytes), filled_(std::move(filled)) {}
+
+ private:
+  Status execute() override {
+    for (uintptr_t at = pages_.last; at > pages_.first && !filled_->load(); at -= kHugePageBytes) {
+      void* page = reinterpret_cast<void*>(at - kHugePageBytes);
+      if (madvise(page, kHugePageBytes, MADV_POPULATE_WRITE) != 0) break;
+    }
+    return {};
+  }
+  napi_value result(Napi::Env env) override { return env.Undefined(); }
+
+  Pages pages_;
+  FilledFlag filled_;
+};
+
+#endif
+
+}  // namespace
+
+void advise_huge_pages([[maybe_unused]] std::span<uint8_t> bytes) {
+#ifdef MADV_HUGEPAGE
+  if (bytes.size() < kHugeBytes) return;
+  const Pages pages(bytes);
+  madvise(reinterpret_cast<void*>(pages.first), pages.last - pages.first, MADV_HUGEPAGE);
+#endif
+}
+
+void make_pages_behind([[maybe_unused]] Napi::Env env, [[maybe_unused]] napi_value buffer,
+                       [[maybe_unused]] std::span<uint8_t> bytes,
+                       [[maybe_unused]] FilledFlag filled) {
+#ifdef MADV_HUGEPAGE
+  if (bytes.size() < kTwoThreadBytes) return;
+  auto operation = std::make_unique<PageOperation>(bytes, std::move(filled));
+  operation->hold(env, buffer);
+  AsyncOperation::start(env, std::move(operation), "dwcp.pages");
+#endif
+}
+
+}  // namespace dwcp::binding
