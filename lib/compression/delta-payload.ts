@@ -25,7 +25,9 @@ const ENGINE_POOR_SHARE = 1 / 4;
 const SYNC_ENGINE_BYTES = 64 * 1024;
 /** A chunk delta above this share of the value matched poorly. */
 const POOR_SHARE = 1 / 16;
-/** With more of the value unmatched than this, prefix does better: chunk is not finished. */
+/** With more of the value unmatched than this, prefix does better: the engine is not finished. */
+const ENGINE_ABOVE_SHARE = 0.8;
+/** The same of chunk, which has less to code new bytes with. */
 const PREFIX_ABOVE_SHARE = 1 / 2;
 /** With more of the value unmatched than this, no delta is worth its base. */
 const FULL_ABOVE_SHARE = 0.95;
@@ -62,7 +64,7 @@ export async function deltaPayload(
     return { codec: Codec.prefix, payload: await encodePayloadAsync(binding, content, request) };
   };
   if (engine && !(prefix && baseline.sizeBytes < ENGINE_FROM_BYTES)) {
-    const share = prefix ? PREFIX_ABOVE_SHARE : FULL_ABOVE_SHARE;
+    const share = prefix ? ENGINE_ABOVE_SHARE : FULL_ABOVE_SHARE;
     const payload = await enginePayload(binding, baseline, content, level, share);
     if (!prefix) return payload && { codec: Codec.delta, payload };
     const alike = baseline.sizeBytes >= COMPARE_BELOW_BYTES;
