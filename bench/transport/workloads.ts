@@ -67,6 +67,8 @@ const netFramed = contestant('node:net framed', 'net-frames', 'frames');
 const netFramedCrc = contestant('node:net framed, CRC', 'net-frames-crc', 'frames');
 const zeromq = contestant('zeromq', 'zeromq', 'zmtp');
 const plainC = contestant('C epoll', 'c', 'raw');
+/** The same bytes, not looked at: what no server that reads its frames can beat. */
+const plainCFrames = contestant('C epoll, unread', 'c', 'frames');
 const tiersOf = (name: string, wire: Contestant['wire'], label = name) => ({
   uring: contestant(`${label}, uring`, name, wire, 'uring'),
   epoll: contestant(`${label}, epoll`, name, wire, 'epoll'),
@@ -118,7 +120,7 @@ export const workloads: readonly Workload[] = [
       forbidden(batch),
       { row: '8', of: connection.uring, over: pipe.uring, figure: rate, bar: 0.6 },
     ],
-    beside: [netFramedCrc, view.uring],
+    beside: [netFramedCrc, view.uring, plainCFrames],
   },
   {
     name: 'one way 64 KB',

@@ -58,7 +58,7 @@ export interface AddonExports
   extends DictionaryExports, ExchangeExports, RecordExports, TrainingExports, IoExports {
   readonly contract: number;
   readonly zstdVersion: string;
-  /** Instruction set CRC-32C runs on: `sse4.2` or `scalar`. */
+  /** Instruction set CRC-32C runs on: `avx512`, `sse4.2` or `scalar`. */
   readonly crc32cVia: string;
   memoryBytes(): number;
   crc32c(bytes: Uint8Array, seed: number): number;

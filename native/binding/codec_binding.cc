@@ -323,7 +323,7 @@ void export_codec(Napi::Env env, Napi::Object exports) {
       Napi::Function::New<zstd_decompress_into_async>(env, "zstdDecompressIntoAsync");
   exports["memoryBytes"] = Napi::Function::New<memory_bytes>(env, "memoryBytes");
   exports["zstdVersion"] = Napi::String::New(env, codec::zstd_version());
-  exports["crc32cVia"] = Napi::String::New(env, simd::crc32c_via());
+  exports["crc32cVia"] = Napi::String::New(env, simd::crc32c_paths().front().name);
   exports["matchVia"] = Napi::String::New(env, simd::match_via());
 }
 

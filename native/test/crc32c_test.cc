@@ -1,5 +1,5 @@
-// CRC-32C against the vectors of RFC 3720 appendix B.4, and the accelerated path against the scalar
-// one.
+// CRC-32C against the vectors of RFC 3720 appendix B.4, and the accelerated paths against the
+// scalar one.
 #include "core/simd/crc32c.h"
 
 #include <cstring>
@@ -7,6 +7,7 @@
 #include "test/check.h"
 
 using dwcp::simd::crc32c;
+using dwcp::simd::crc32c_paths;
 using dwcp::simd::crc32c_scalar;
 using dwcp::test::sample;
 
@@ -38,14 +39,16 @@ TEST(matches_the_check_value_and_the_empty_input) {
   CHECK(crc32c({}, 0x12345678) == 0x12345678);
 }
 
-TEST(accelerated_and_scalar_agree_at_every_length_and_alignment) {
+TEST(every_path_agrees_at_every_length_and_alignment) {
   const auto bytes = sample(3 * 2048 * 2 + 1024, 1);
-  for (size_t at = 0; at < 8; ++at) {
-    for (size_t size = 0; size <= 900; ++size) {
-      CHECK(crc32c(part(bytes, at, size)) == crc32c_scalar(part(bytes, at, size)));
-    }
-    for (size_t size = 6000; size + at <= bytes.size(); size += 97) {
-      CHECK(crc32c(part(bytes, at, size), 7) == crc32c_scalar(part(bytes, at, size), 7));
+  for (const auto& path : crc32c_paths()) {
+    for (size_t at = 0; at < 8; ++at) {
+      for (size_t size = 0; size <= 900; ++size) {
+        CHECK(path.run(part(bytes, at, size), 0) == crc32c_scalar(part(bytes, at, size)));
+      }
+      for (size_t size = 6000; size + at <= bytes.size(); size += 97) {
+        CHECK(path.run(part(bytes, at, size), 7) == crc32c_scalar(part(bytes, at, size), 7));
+      }
     }
   }
 }
@@ -59,7 +62,9 @@ TEST(continues_from_a_seed) {
   }
 }
 
-TEST(names_the_path_it_takes) {
-  const char* via = dwcp::simd::crc32c_via();
-  CHECK(std::strcmp(via, "sse4.2") == 0 || std::strcmp(via, "scalar") == 0);
+TEST(goes_the_first_of_its_paths_and_can_always_go_the_last) {
+  const auto paths = crc32c_paths();
+  const auto bytes = sample(4096, 3);
+  CHECK(std::strcmp(paths.back().name, "scalar") == 0);
+  CHECK(crc32c(bytes) == paths.front().run(bytes, 0));
 }

@@ -64,7 +64,7 @@ static void prepare(void) {
   if (opt.wire == WIRE_ZMTP) zmtp_head(unit, opt.size);
   if (head == HEADER_BYTES) seal_frame(unit, KIND_DATA, FLAG_END, 1, (uint32_t)opt.size);
   if (!opt.oneway) return;
-  const size_t count = READ_BYTES / unit_bytes + 2;
+  const size_t count = unit_bytes < PATTERN_BYTES ? PATTERN_BYTES / unit_bytes : 1;
   pattern_bytes = count * unit_bytes;
   pattern = malloc(pattern_bytes);
   for (size_t i = 0; i < count; i++) memcpy(pattern + i * unit_bytes, unit, unit_bytes);
