@@ -57,7 +57,7 @@ export class ConnectionStream implements Stream, LateTaker {
     return this.#closed;
   }
 
-  send(parts: Uint8Array | readonly Uint8Array[], options: SendOptions = {}): Promise<void> {
+  send(parts: Uint8Array | readonly Uint8Array[], options: SendOptions = noOptions): Promise<void> {
     const refusal = this.#refusal(options);
     if (refusal) return Promise.reject(refusal);
     const list = parts instanceof Uint8Array ? [parts] : parts;
@@ -229,6 +229,8 @@ export class ConnectionStream implements Stream, LateTaker {
     handler?.(this.#error);
   }
 }
+
+const noOptions: SendOptions = {};
 
 function aborted(signal: AbortSignal): DwcpError {
   return new DwcpError('ERR_DWCP_ABORTED', 'The send was aborted', { cause: signal.reason });

@@ -90,6 +90,7 @@ export interface EnvelopeOptions {
 
 /** Total payload size of an outgoing frame, bytes. */
 export function payloadSizeBytes(frame: OutgoingFrame): number {
+  if (frame.payload.length === 1) return frame.payload[0]!.length;
   let sizeBytes = 0;
   for (const part of frame.payload) sizeBytes += part.length;
   return sizeBytes;

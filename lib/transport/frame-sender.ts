@@ -9,6 +9,7 @@ import { headerSizeBytes, payloadSizeBytes } from './envelope.ts';
 import { FrameKind, type FramePipe, type OutgoingFrame } from './frame-pipe.ts';
 import type { OutMessage, Outbound } from './outbound.ts';
 import { encodeReset } from './reset-codes.ts';
+import { Ring } from './ring.ts';
 import { SendScheduler } from './send-scheduler.ts';
 
 /** Control frames that may wait; a peer that provokes more without reading is cut off. */
@@ -31,7 +32,8 @@ export class FrameSender {
   readonly #options: FrameSenderOptions;
   readonly #scheduler = new SendScheduler();
   #control: OutgoingFrame[] = [];
-  #handed: OutMessage[] = [];
+  /** Messages that are whole with the batch being filled. */
+  readonly #handed = new Ring<OutMessage>();
   #queueBytes = 0;
   #pumpDue = false;
   #writable = true;
@@ -93,11 +95,15 @@ export class FrameSender {
   /** Hands over what the pipe takes now. */
   pump(): void {
     const { pipe, limits } = this.#options;
-    while (this.#writable && !this.#stopped) {
+    while (this.#writable && !this.#stopped && !this.#idle()) {
       const frames = this.#fill(limits.pipeHighWaterBytes - pipe.stats().bufferedBytes);
       if (frames.length === 0) return;
       this.#hand(frames);
     }
+  }
+
+  #idle(): boolean {
+    return this.#control.length === 0 && this.#scheduler.idle;
   }
 
   /** Sends nothing from now on. */
@@ -109,21 +115,23 @@ export class FrameSender {
   #schedulePump(): void {
     if (this.#pumpDue) return;
     this.#pumpDue = true;
-    process.nextTick(() => {
-      this.#pumpDue = false;
-      this.pump();
-    });
+    process.nextTick(this.#duePump);
   }
+
+  readonly #duePump = (): void => {
+    this.#pumpDue = false;
+    this.pump();
+  };
 
   #hand(frames: readonly OutgoingFrame[]): void {
     try {
       this.#writable = this.#options.pipe.send(frames);
-      for (const message of this.#handed.splice(0)) message.onHanded();
+      for (let left = this.#handed.size; left > 0; left--) this.#handed.shift()!.onHanded();
     } catch (cause) {
       // The pipe is closing and says so with onClose in a moment.
       this.#writable = false;
       const down = new DwcpError('ERR_DWCP_LINK_DOWN', 'The link closed', { cause });
-      for (const message of this.#handed.splice(0)) message.onFailed(down);
+      for (let left = this.#handed.size; left > 0; left--) this.#handed.shift()!.onFailed(down);
     }
   }
 

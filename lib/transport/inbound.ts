@@ -12,6 +12,7 @@ import { type Frame, FrameFlag, Priority } from './frame-pipe.ts';
 import type { BudgetUser, InboundBudget } from './inbound-budget.ts';
 import { Joiner } from './joiner.ts';
 import { priorityOf, sequenceOf } from './outbound.ts';
+import { ownBytes } from './own-bytes.ts';
 
 /** Credit is returned in pieces of window / 4, not per message. */
 const grantShare = 4;
@@ -191,7 +192,7 @@ export class Inbound implements BudgetUser {
     const partial = this.#partial;
     this.#heldBytes += this.#partialBytes + creditBytes;
     if (!partial && this.#joiner?.idle !== false) {
-      return { bytes: Buffer.from(payload), creditBytes };
+      return { bytes: ownBytes(payload), creditBytes };
     }
     this.#partial = undefined;
     const whole = partial ?? new Assembly(creditBytes);

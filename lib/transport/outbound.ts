@@ -5,6 +5,7 @@
  */
 import { DwcpError } from '../errors.ts';
 import { FrameFlag, FrameKind, type OutgoingFrame, type Priority } from './frame-pipe.ts';
+import { Ring } from './ring.ts';
 
 const priorityShift = 6;
 const sequenceShift = 3;
@@ -19,6 +20,8 @@ export function sequenceOf(flags: number): number {
   return (flags & FrameFlag.sequenceMask) >>> sequenceShift;
 }
 
+const nothing = (): void => {};
+
 /** One message on its way out, or a bare half-close when it has no `parts`. */
 export class OutMessage {
   readonly parts: readonly Uint8Array[];
@@ -26,8 +29,8 @@ export class OutMessage {
   readonly priority: Priority;
   readonly fin: boolean;
   /** Set by whoever waits for the message. */
-  onHanded: () => void = () => {};
-  onFailed: (error: DwcpError) => void = () => {};
+  onHanded: () => void = nothing;
+  onFailed: (error: DwcpError) => void = nothing;
   /** False for a bare half-close. */
   readonly isMessage: boolean;
   sentBytes = 0;
@@ -49,8 +52,12 @@ export class OutMessage {
     return this.sizeBytes - this.sentBytes;
   }
 
-  /** Views of the next `sizeBytes` bytes. */
-  take(sizeBytes: number): Uint8Array[] {
+  /** Views of the next `sizeBytes` bytes; the parts themselves when that is all. */
+  take(sizeBytes: number): readonly Uint8Array[] {
+    if (sizeBytes === this.sizeBytes) {
+      this.sentBytes = sizeBytes;
+      return this.parts;
+    }
     const views: Uint8Array[] = [];
     let wanted = sizeBytes;
     while (wanted > 0) {
@@ -78,7 +85,7 @@ export class Outbound {
   creditBytes: number;
   #opened: boolean;
   #sequence = 0;
-  #queue: OutMessage[] = [];
+  readonly #queue = new Ring<OutMessage>();
   #ended = false;
   #finished = false;
 
@@ -107,7 +114,7 @@ export class Outbound {
 
   /** The class of the message that is next, or undefined when there is none or no credit for it. */
   get readyClass(): Priority | undefined {
-    const head = this.#queue[0];
+    const head = this.#queue.peek();
     if (!head || (head.remainingBytes > 0 && this.creditBytes <= 0)) return undefined;
     return head.priority;
   }
@@ -119,9 +126,7 @@ export class Outbound {
 
   /** Takes an unstarted message back. False when it was started or handed already. */
   withdraw(message: OutMessage): boolean {
-    const at = this.#queue.indexOf(message);
-    if (at < 0 || message.started) return false;
-    this.#queue.splice(at, 1);
+    if (message.started || !this.#queue.remove(message)) return false;
     if (message.fin) this.#ended = false;
     return true;
   }
@@ -131,7 +136,7 @@ export class Outbound {
     maxPayloadBytes: number,
     done: (message: OutMessage, outbound: Outbound) => void,
   ): OutgoingFrame {
-    const message = this.#queue[0]!;
+    const message = this.#queue.peek()!;
     const creditBytes = Math.max(0, this.creditBytes);
     const sizeBytes = Math.min(message.remainingBytes, creditBytes, maxPayloadBytes);
     const payload = message.take(sizeBytes);
@@ -153,9 +158,7 @@ export class Outbound {
 
   /** Drops everything queued and returns it. */
   clear(): OutMessage[] {
-    const dropped = this.#queue;
-    this.#queue = [];
     this.#ended = true;
-    return dropped;
+    return this.#queue.clear();
   }
 }

@@ -4,45 +4,27 @@
  * bulk always moves.
  */
 import type { OutgoingFrame } from './frame-pipe.ts';
+import { payloadSizeBytes } from './envelope.ts';
 import type { OutMessage, Outbound } from './outbound.ts';
+import { Ring } from './ring.ts';
 
 /** A waiting class is owed one byte for this many that others send. */
 const starvationShare = 16;
 /** It is served out of turn once it is owed a full frame's worth. */
 const starvationBytes = starvationShare * 64 * 1024;
 
-/** A first-in first-out queue without shifting costs. */
-class Ring {
-  #items: (Outbound | undefined)[] = [];
-  #head = 0;
-
-  get size(): number {
-    return this.#items.length - this.#head;
-  }
-
-  push(item: Outbound): void {
-    this.#items.push(item);
-  }
-
-  shift(): Outbound | undefined {
-    const item = this.#items[this.#head];
-    this.#items[this.#head++] = undefined;
-    if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    } else if (this.#head >= this.#items.length) {
-      this.#items.length = 0;
-      this.#head = 0;
-    }
-    return item;
-  }
-}
-
 /** Picks frames from streams. */
 export class SendScheduler {
-  readonly #rings: readonly Ring[] = [new Ring(), new Ring(), new Ring(), new Ring()];
+  readonly #rings: readonly Ring<Outbound>[] = [new Ring(), new Ring(), new Ring(), new Ring()];
+  /** Streams in all rings. */
+  #waiting = 0;
   /** Bytes others sent while this class waited, less what it was served out of turn for them. */
   readonly #passedBytes = [0, 0, 0, 0];
+
+  /** True when no stream waits. */
+  get idle(): boolean {
+    return this.#waiting === 0;
+  }
 
   /** Tells that a stream may have become able to send. */
   add(outbound: Outbound): void {
@@ -50,6 +32,7 @@ export class SendScheduler {
     if (priority === undefined || outbound.scheduled) return;
     outbound.scheduled = true;
     this.#rings[priority]!.push(outbound);
+    this.#waiting++;
   }
 
   /** The next frame, or undefined when no stream can send. */
@@ -57,10 +40,10 @@ export class SendScheduler {
     maxPayloadBytes: number,
     done: (message: OutMessage, outbound: Outbound) => void,
   ): OutgoingFrame | undefined {
-    for (;;) {
+    while (this.#waiting > 0) {
       const priority = this.#pickClass();
-      if (priority < 0) return undefined;
       const outbound = this.#rings[priority]!.shift()!;
+      this.#waiting--;
       outbound.scheduled = false;
       if (outbound.readyClass !== priority) {
         // What was at its head was cancelled, or credit was taken back.
@@ -72,6 +55,7 @@ export class SendScheduler {
       this.#account(priority, frame);
       return frame;
     }
+    return undefined;
   }
 
   #pickClass(): number {
@@ -85,8 +69,11 @@ export class SendScheduler {
   }
 
   #account(served: number, frame: OutgoingFrame): void {
-    let sizeBytes = 0;
-    for (const part of frame.payload) sizeBytes += part.length;
+    if (this.#waiting === this.#rings[served]!.size) {
+      this.#passedBytes[served] = 0;
+      return;
+    }
+    const sizeBytes = payloadSizeBytes(frame);
     let outOfTurn = false;
     for (let priority = 0; priority < this.#rings.length; priority++) {
       if (priority === served || this.#rings[priority]!.size === 0) continue;

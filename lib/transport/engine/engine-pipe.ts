@@ -87,14 +87,13 @@ export class EnginePipe implements FramePipe, EngineOwner {
 
   send(frames: readonly OutgoingFrame[]): boolean {
     if (this.#state !== 'open') throw closedError();
-    const { maxFramePayloadBytes: maxPayloadBytes } = this.#options.limits;
-    for (const frame of frames) {
-      const sizeBytes = payloadSizeBytes(frame);
+    const { maxFramePayloadBytes: maxPayloadBytes, pipeHighWaterBytes } = this.#options.limits;
+    for (let i = 0; i < frames.length; i++) {
+      const sizeBytes = payloadSizeBytes(frames[i]!);
       if (sizeBytes > maxPayloadBytes)
         throw tooLong(sizeBytes, { maxPayloadBytes, checksum: true });
     }
-    for (const frame of frames) this.#sendOne(frame);
-    const { pipeHighWaterBytes } = this.#options.limits;
+    for (let i = 0; i < frames.length; i++) this.#sendOne(frames[i]!);
     if (this.#bufferedBytes() < pipeHighWaterBytes) return true;
     this.#control(CommandType.wantWritable, pipeHighWaterBytes - 1);
     return false;
@@ -180,19 +179,19 @@ export class EnginePipe implements FramePipe, EngineOwner {
     const { rows } = this.#engine;
     const what = rows[at + Field.what]!;
     const length = rows[at + Field.length]!;
+    if (this.#state === 'open') this.#bytesIn += headerSizeBytes + length;
     return {
       kind: ((what >>> 8) & 0xff) as FrameKind,
       flags: rows[at + Field.flags]!,
       channel: what >>> 16,
       stream: rows[at + Field.stream]!,
-      payload: length === 0 ? empty : this.#engine.bytes(rows[at + Field.address]!, length),
+      payload: length === 0 ? empty : this.#engine.view(rows[at + Field.address]!, length),
     };
   }
 
   #deliver(frames: readonly Frame[]): void {
     if (this.#state !== 'open') return;
     this.#framesIn += frames.length;
-    for (const frame of frames) this.#bytesIn += headerSizeBytes + frame.payload.length;
     this.#handler!.onFrames(frames);
   }
 
@@ -264,4 +263,4 @@ export class EnginePipe implements FramePipe, EngineOwner {
   }
 }
 
-const empty = Buffer.alloc(0);
+const empty = new Uint8Array(0);

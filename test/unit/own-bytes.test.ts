@@ -1,0 +1,20 @@
+/** Copies for receivers: equal to the payload, and touched by nothing that comes after. */
+import test from 'ava';
+import { ownBytes } from '../../lib/transport/own-bytes.ts';
+
+test('copies of every size are equal, own and never overlap', (t) => {
+  const payload = new Uint8Array(4096);
+  const copies: Buffer[] = [];
+  const sizes = Array.from({ length: 300 }, (_, i) => (i * 37) % 1500);
+  for (const [i, size] of sizes.entries()) {
+    payload.fill(i & 0xff);
+    copies.push(ownBytes(payload.subarray(0, size)));
+  }
+  payload.fill(0);
+  for (const [i, copy] of copies.entries()) {
+    t.true(Buffer.isBuffer(copy));
+    t.deepEqual(copy, Buffer.alloc(sizes[i]!, i & 0xff));
+  }
+  for (const copy of copies) copy.fill(0xee);
+  t.deepEqual(ownBytes(Buffer.from('next')), Buffer.from('next'));
+});
