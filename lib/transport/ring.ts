@@ -1,11 +1,14 @@
-/** A first-in first-out queue in one array that is used again: nothing is moved, and nothing allocated once it is large enough. */
+/**
+ * A first-in first-out queue in one array that is used again: nothing is moved, and nothing allocated once it
+ * is large enough.
+ */
 
 const leastCapacity = 8;
 
 /** A queue. */
 export class Ring<T> {
   /** The capacity is a power of two. */
-  #items: (T | undefined)[] = new Array<T | undefined>(leastCapacity).fill(undefined);
+  #items: (T | undefined)[] = Array.from<T | undefined>({ length: leastCapacity });
   #head = 0;
   #size = 0;
 
@@ -51,7 +54,7 @@ export class Ring<T> {
 
   #grow(): void {
     const { length } = this.#items;
-    const items = new Array<T | undefined>(length * 2).fill(undefined);
+    const items = Array.from<T | undefined>({ length: length * 2 });
     for (let i = 0; i < length; i++) items[i] = this.#items[(this.#head + i) & (length - 1)];
     this.#items = items;
     this.#head = 0;
