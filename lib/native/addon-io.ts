@@ -1,5 +1,5 @@
 /** The I/O engine over the addon: puts options into the flat order the binding reads. */
-import type { IoBinding, IoSocketOptions, IoTables } from './io-contract.ts';
+import type { IoBinding, IoSocketOptions, IoTables, IoTlsIdentity } from './io-contract.ts';
 
 type FlatSocket = readonly [
   host: string,
@@ -10,6 +10,14 @@ type FlatSocket = readonly [
   congestion: string,
   reusePort: number,
   backlog: number,
+  tls: number,
+];
+
+type FlatIdentity = readonly [
+  certificates: Uint8Array,
+  key: Uint8Array,
+  roots: Uint8Array,
+  ticketIntervalMs: number,
 ];
 
 /** What the addon file exports for the engine. */
@@ -31,6 +39,10 @@ export interface IoExports {
   ioProbeCongestion(name: string): number;
   ioTune(slot: number, generation: number, congestion: string, notsentLowat: number): number;
   ioCongestion(slot: number, generation: number): string | undefined;
+  tlsProbe(...identity: FlatIdentity): string | undefined;
+  tlsAdd(...identity: FlatIdentity): number | string;
+  tlsUse(listener: number, context: number): void;
+  tlsDrop(context: number): void;
 }
 
 /** Sockets the kernel accepts ahead of us, as in Node. */
@@ -45,6 +57,14 @@ const flat = (options: IoSocketOptions): FlatSocket => [
   options.congestion,
   options.reusePort ? 1 : 0,
   backlog,
+  options.tls,
+];
+
+const flatIdentity = (identity: IoTlsIdentity): FlatIdentity => [
+  identity.certificates,
+  identity.key,
+  identity.roots,
+  identity.ticketIntervalMs,
 ];
 
 /** {@link IoBinding} over a loaded addon. */
@@ -64,5 +84,9 @@ export function addonIo(addon: IoExports): IoBinding {
     tune: (slot, generation, congestion, notsentLowatBytes) =>
       addon.ioTune(slot, generation, congestion, notsentLowatBytes),
     congestion: (slot, generation) => addon.ioCongestion(slot, generation),
+    tlsProbe: (identity) => addon.tlsProbe(...flatIdentity(identity)),
+    tlsAdd: (identity) => addon.tlsAdd(...flatIdentity(identity)),
+    tlsUse: (listener, context) => addon.tlsUse(listener, context),
+    tlsDrop: (context) => addon.tlsDrop(context),
   };
 }

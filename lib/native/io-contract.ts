@@ -26,6 +26,20 @@ export interface IoSocketOptions {
   readonly congestion: string;
   /** SO_REUSEPORT on a listener. */
   readonly reusePort: boolean;
+  /** Number of a TLS context; 0 for plaintext. */
+  readonly tls: number;
+}
+
+/** An identity for TLS. */
+export interface IoTlsIdentity {
+  /** DER certificates end to end: the own one, then its issuers. */
+  readonly certificates: Uint8Array;
+  /** DER, PKCS #8. */
+  readonly key: Uint8Array;
+  /** DER certificates end to end. */
+  readonly roots: Uint8Array;
+  /** How long ticket keys are used for new tickets, ms. */
+  readonly ticketIntervalMs: number;
 }
 
 /** The engine of this thread; one per environment. */
@@ -56,4 +70,12 @@ export interface IoBinding {
   tune(slot: number, generation: number, congestion: string, notsentLowatBytes: number): number;
   /** Name of the congestion control in use. */
   congestion(slot: number, generation: number): string | undefined;
+  /** Meets itself in memory with an identity of its own making; what does not work, or undefined. */
+  tlsProbe(identity: IoTlsIdentity): string | undefined;
+  /** Number of a new context, or why there is none. */
+  tlsAdd(identity: IoTlsIdentity): number | string;
+  /** Sockets that `listener` accepts from now on use another context. */
+  tlsUse(listener: number, context: number): void;
+  /** Gives up a context; connections that began with it keep it. */
+  tlsDrop(context: number): void;
 }

@@ -9,6 +9,7 @@
 #include "binding/io_binding.h"
 #include "binding/record_binding.h"
 #include "binding/signature_binding.h"
+#include "binding/tls_binding.h"
 #include "binding/training_binding.h"
 
 namespace {
@@ -27,6 +28,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   dwcp::binding::export_batches(env, exports);
   dwcp::binding::export_exchange(env, exports);
   dwcp::binding::export_signature(env, exports);
+  dwcp::binding::export_tls(env, exports);
   dwcp::binding::export_training(env, exports);
   return exports;
 }

@@ -45,8 +45,8 @@ bool read_text(const Napi::CallbackInfo& info, size_t index, std::array<char, N>
   return false;
 }
 
-/// host, port, framed, userTimeoutMs, notsentLowat, congestion, reusePort, backlog.
-bool read_socket(const Napi::CallbackInfo& info, sockaddr_storage& address, bool& framed,
+/// host, port, framed, userTimeoutMs, notsentLowat, congestion, reusePort, backlog, tls.
+bool read_socket(const Napi::CallbackInfo& info, sockaddr_storage& address, io::Wire& wire,
                  io::SocketOptions& options) {
   std::array<char, 64> host{};
   uint32_t port = 0;
@@ -55,11 +55,12 @@ bool read_socket(const Napi::CallbackInfo& info, sockaddr_storage& address, bool
   uint32_t backlog = 0;
   if (!read_u32(info, 1, port) || !read_u32(info, 2, is_framed) ||
       !read_u32(info, 3, options.user_timeout_ms) || !read_u32(info, 4, options.notsent_lowat) ||
-      !read_u32(info, 6, reuse_port) || !read_u32(info, 7, backlog) || !read_text(info, 0, host) ||
+      !read_u32(info, 6, reuse_port) || !read_u32(info, 7, backlog) ||
+      !read_u32(info, 8, wire.tls) || !read_text(info, 0, host) ||
       !read_text(info, 5, options.congestion)) {
     return false;
   }
-  framed = is_framed != 0;
+  wire.framed = is_framed != 0;
   options.reuse_port = reuse_port != 0;
   options.backlog = static_cast<int>(backlog & 0xffff);
   if (port <= UINT16_MAX && io::read_address(host.data(), static_cast<uint16_t>(port), address)) {
@@ -142,11 +143,11 @@ Napi::Value io_stage(const Napi::CallbackInfo& info) {
 /// `[id, port]`, or a negative errno.
 Napi::Value io_listen(const Napi::CallbackInfo& info) {
   sockaddr_storage address;
-  bool framed = false;
+  io::Wire wire;
   io::SocketOptions options;
   IoHost* host = host_of(info);
-  if (host == nullptr || !read_socket(info, address, framed, options)) return {};
-  const int id = host->engine().listen(address, options, framed);
+  if (host == nullptr || !read_socket(info, address, wire, options)) return {};
+  const int id = host->engine().listen(address, options, wire);
   host->update();
   if (id < 0) return number(info.Env(), id);
   Napi::Array result = Napi::Array::New(info.Env(), 2);
@@ -167,13 +168,13 @@ Napi::Value io_unlisten(const Napi::CallbackInfo& info) {
 /// `[slot, generation]`, or a negative errno.
 Napi::Value io_connect(const Napi::CallbackInfo& info) {
   sockaddr_storage address;
-  bool framed = false;
+  io::Wire wire;
   io::SocketOptions options;
   IoHost* host = host_of(info);
-  if (host == nullptr || !read_socket(info, address, framed, options)) return {};
+  if (host == nullptr || !read_socket(info, address, wire, options)) return {};
   uint32_t slot = 0;
   uint32_t generation = 0;
-  const int error = host->engine().connect(address, options, framed, slot, generation);
+  const int error = host->engine().connect(address, options, wire, slot, generation);
   host->update();
   if (error < 0) return number(info.Env(), error);
   Napi::Array result = Napi::Array::New(info.Env(), 2);

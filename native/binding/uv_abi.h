@@ -22,6 +22,9 @@ void uv_ref(uv_handle_s* handle);
 void uv_unref(uv_handle_s* handle);
 void uv_close(uv_handle_s* handle, uv_close_cb callback);
 
+int uv_dlopen(const char* filename, void* library);
+int uv_dlsym(void* library, const char* name, void** pointer);
+
 int uv_poll_init(uv_loop_s* loop, uv_handle_s* handle, int fd);
 int uv_poll_start(uv_handle_s* handle, int events, uv_poll_cb callback);
 int uv_poll_stop(uv_handle_s* handle);
@@ -39,5 +42,7 @@ namespace dwcp::binding {
 /// `uv_handle_type`.
 enum class UvHandle : int { kIdle = 6, kPoll = 8, kTimer = 13 };
 inline constexpr int kUvReadable = 1;
+/// More than a `uv_lib_t` takes.
+inline constexpr size_t kUvLibraryWords = 8;
 
 }  // namespace dwcp::binding

@@ -38,7 +38,7 @@ class Rig {
   uint16_t listen(bool framed) {
     sockaddr_storage address;
     CHECK(read_address("127.0.0.1", 0, address));
-    listener = engine.listen(address, {}, framed);
+    listener = engine.listen(address, {}, {framed});
     CHECK(listener > 0);
     return port_of(address);
   }
@@ -47,7 +47,7 @@ class Rig {
     sockaddr_storage address;
     CHECK(read_address("127.0.0.1", port, address));
     Row self{};
-    CHECK(engine.connect(address, {}, framed, self.slot, self.generation) == 0);
+    CHECK(engine.connect(address, {}, {framed}, self.slot, self.generation) == 0);
     return self;
   }
 

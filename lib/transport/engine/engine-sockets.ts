@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { DialOptions } from '../dial.ts';
-import { DwcpError } from '../../errors.ts';
+import { DwcpError, isDwcpError } from '../../errors.ts';
 import type { IoSocketOptions } from '../../native/io-contract.ts';
 import type { Address, PipeListener } from '../frame-pipe.ts';
 import type { Engine, EngineOwner, OnAccept } from './engine.ts';
@@ -18,7 +18,14 @@ export const framedSocket: SocketSettings = {
   notsentLowatBytes: 0,
   congestion: '',
   reusePort: false,
+  tls: 0,
 };
+
+/** A listener of the engine. */
+export interface EngineListener extends PipeListener {
+  /** Its number in the engine. */
+  readonly id: number;
+}
 
 /** Listens; `onClose` runs when the listener is closed. @throws ERR_DWCP_CONNECT */
 export async function listenOnEngine(
@@ -27,7 +34,7 @@ export async function listenOnEngine(
   address: Address,
   onAccept: OnAccept,
   onClose: () => void,
-): Promise<PipeListener> {
+): Promise<EngineListener> {
   const [host] = await numericHosts(address, 'listen on');
   const opened = engine.listen({ ...settings, host: host!, port: address.port }, onAccept);
   if (typeof opened === 'number') {
@@ -37,6 +44,7 @@ export async function listenOnEngine(
   }
   const [id, port] = opened;
   return {
+    id,
     address: { host: address.host, port },
     close: () => {
       onClose();
@@ -88,6 +96,7 @@ export function dialOnEngine<T extends { destroy(): void }>(
     }, limits.connectTimeoutMs);
     signal?.addEventListener('abort', onAbort, { once: true });
     dial.run().then(resolve, (cause: Error) => {
+      if (isFinal(cause)) return fail(cause);
       const message = `Cannot reach ${shown(address)}: ${cause.message}`;
       fail(new DwcpError('ERR_DWCP_CONNECT', message, { cause }));
     });
@@ -156,7 +165,13 @@ class Dial<T extends { destroy(): void }> {
   }
 }
 
+/** An error that says all there is to say, such as a refused certificate. */
+function isFinal(error: unknown): error is DwcpError {
+  return isDwcpError(error, 'ERR_DWCP_CONNECT') || isDwcpError(error, 'ERR_DWCP_IDENTITY');
+}
+
 function causeOf(error: DwcpError | undefined): Error {
+  if (isFinal(error)) return error;
   return error?.cause instanceof Error ? error.cause : (error ?? new Error('cancelled'));
 }
 

@@ -101,6 +101,11 @@ export class Engine {
     return undefined;
   }
 
+  /** What secured connections need of the engine. */
+  get tls(): Pick<IoBinding, 'tlsProbe' | 'tlsAdd' | 'tlsUse' | 'tlsDrop'> {
+    return this.#binding;
+  }
+
   peer(slot: number, generation: number): string | undefined {
     return this.#binding.peer(slot, generation);
   }

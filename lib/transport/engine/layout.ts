@@ -30,6 +30,8 @@ export const RowType = {
   ended: 6,
   writable: 7,
   closed: 8,
+  secured: 9,
+  refused: 10,
 } as const;
 
 /** What a command asks for. */
@@ -76,4 +78,8 @@ export const counterNames = [
   'evictions',
   'wakes',
   'lostWakes',
+  'tlsHandshakes',
+  'tlsResumed',
+  'tlsFaults',
+  'ticketRotations',
 ] as const;

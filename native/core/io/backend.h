@@ -15,6 +15,7 @@ struct Listener {
   uint32_t id = 0;
   int fd = -1;
   bool framed = true;
+  uint32_t tls = 0;  // number of the context, 0 in plaintext
   bool closing = false;
   uint32_t operations = 0;
 };

@@ -11,6 +11,7 @@
 
 #include "core/io/frame_reader.h"
 #include "core/io/send_queue.h"
+#include "core/io/tls_session.h"
 
 namespace dwcp::io {
 
@@ -41,8 +42,10 @@ struct Connection {
   std::vector<Piece> input;  // received, not yet read; `input_first` is the front
   size_t input_first = 0;
   SendQueue output;
+  std::unique_ptr<TlsSession> tls;  // between the socket and everything above; null in plaintext
   std::unique_ptr<SlabArena> tail;  // what waits behind a send that is stuck is copied here
   uint64_t sent_bytes = 0;
+  uint64_t accepted_bytes = 0;  // handed over to be sealed
   uint64_t received_bytes = 0;
   uint64_t writable_below = 0;  // queued bytes at which `want_writable` is answered
   uint64_t frame_since = 0;     // watch at which the frame under way was begun
@@ -71,6 +74,10 @@ struct Connection {
   std::unique_ptr<SendOperation> send_operation;
   std::unique_ptr<sockaddr_storage> peer;  // being dialled
 
+  /// Whether received bytes wait to be read.
+  bool has_input() const { return !input.empty() || (tls && tls->readable()); }
+  /// Bytes on their way out, sealed or not.
+  size_t queued_bytes() const { return output.bytes() + (tls ? tls->plain().bytes() : 0); }
   bool live() const { return phase != Phase::kFree && phase != Phase::kEnding; }
   bool lacks(SlabUse use) const { return starved && starved_for == use; }
   /// Whether it wants bytes from the kernel now.

@@ -19,6 +19,8 @@ Engine::Engine(RegionSource& regions, const EngineOptions& options, std::span<do
     : pool_(regions, options.budget_bytes),
       assembly_(pool_, SlabUse::kAssembly),
       outgoing_(pool_, SlabUse::kSend),
+      sealed_(pool_, SlabUse::kSend),
+      opened_(pool_),
       sent_(sent),
       counters_(counters),
       max_connections_(std::min(options.max_connections, sent.size())) {}
@@ -46,7 +48,7 @@ int Engine::start(Tier tier) {
   return error;
 }
 
-int Engine::listen(sockaddr_storage& address, const SocketOptions& options, bool framed) {
+int Engine::listen(sockaddr_storage& address, const SocketOptions& options, Wire wire) {
   const int fd = open_listener(address, options, backend_->nonblocking());
   if (fd < 0) return fd;
   auto free = std::find_if(listeners_.begin(), listeners_.end(), [](const auto& known) {
@@ -58,7 +60,8 @@ int Engine::listen(sockaddr_storage& address, const SocketOptions& options, bool
   Listener& listener = **free;
   listener.id = id;
   listener.fd = fd;
-  listener.framed = framed;
+  listener.framed = wire.framed;
+  listener.tls = wire.tls;
   ++listener_count_;
   backend_->listen(listener);
   backend_->submit();
@@ -77,14 +80,18 @@ void Engine::unlisten(uint32_t id) {
   if (listener.operations == 0) listeners_[id - 1].reset();
 }
 
-int Engine::connect(const sockaddr_storage& address, const SocketOptions& options, bool framed,
+int Engine::connect(const sockaddr_storage& address, const SocketOptions& options, Wire wire,
                     uint32_t& slot, uint32_t& generation) {
   const int fd = open_dialer(address, options, backend_->nonblocking());
   if (fd < 0) return fd;
-  Connection* connection = take_slot(fd, framed);
+  Connection* connection = take_slot(fd, wire.framed);
   if (connection == nullptr) {
     close(fd);
     return -EMFILE;
+  }
+  if (wire.tls != 0 && !secure(*connection, wire.tls, &address)) {
+    give_back(*connection);
+    return -EPROTO;
   }
   connection->phase = Phase::kConnecting;
   slot = connection->slot;
@@ -155,6 +162,14 @@ Connection* Engine::take_slot(int fd, bool framed) {
   return &connection;
 }
 
+/// Undoes `take_slot` for a socket nothing was begun with.
+void Engine::give_back(Connection& connection) {
+  close(std::exchange(connection.fd, -1));
+  connection.tls.reset();
+  free_slots_.push_back(connection.slot);
+  --open_count_;
+}
+
 void Engine::on_accept(Listener& listener, int fd) {
   if (fd == -EMFILE || fd == -ENFILE) return shed_one(listener);
   if (fd < 0) {
@@ -167,11 +182,16 @@ void Engine::on_accept(Listener& listener, int fd) {
     close(fd);
     return;
   }
+  if (listener.tls != 0 && !secure(*connection, listener.tls, nullptr)) {
+    counters_.accept_failures += 1;
+    return give_back(*connection);
+  }
   counters_.accepted += 1;
   connection->phase = Phase::kOpen;
   connection->listener = listener.id;
   connection->opened_news = true;
   list(*connection);
+  if (connection->tls) backend_->receive(*connection);
 }
 
 /// Out of descriptors: takes the next socket in with the spare one and closes it, or it would wait
@@ -195,6 +215,7 @@ void Engine::on_connect(Connection& connection, int error) {
   } else {
     connection.phase = Phase::kOpen;
     connection.opened_news = true;
+    if (connection.tls) backend_->receive(connection);
   }
   list(connection);
 }
@@ -206,7 +227,11 @@ void Engine::on_receive(Connection& connection, const Piece& piece) {
     return;
   }
   connection.received_bytes += piece.size;
-  connection.input.push_back(piece);
+  if (connection.tls) {
+    connection.tls->feed(piece);
+  } else {
+    connection.input.push_back(piece);
+  }
   list(connection);
 }
 
@@ -222,7 +247,11 @@ void Engine::on_sent(Connection& connection, size_t size, int error) {
   if (size > 0) {
     connection.output.consume(pool_, size);
     connection.sent_bytes += size;
-    sent_[connection.slot] = static_cast<double>(connection.sent_bytes);
+    if (connection.tls) {
+      seal(connection);
+    } else {
+      sent_[connection.slot] = static_cast<double>(connection.sent_bytes);
+    }
     counters_.bytes_out += static_cast<double>(size);
     if (connection.output.empty()) connection.tail.reset();
   }
@@ -232,7 +261,7 @@ void Engine::on_sent(Connection& connection, size_t size, int error) {
     if (connection.error == 0) connection.error = error;
     return list(connection);
   }
-  if (connection.want_writable && connection.output.bytes() <= connection.writable_below) {
+  if (connection.want_writable && connection.queued_bytes() <= connection.writable_below) {
     connection.want_writable = false;
     connection.writable_news = true;
     list(connection);
@@ -246,6 +275,7 @@ void Engine::on_idle(Connection& connection) {
   if (connection.phase != Phase::kEnding || connection.closed_news) return;
   close(std::exchange(connection.fd, -1));
   connection.output.clear(pool_);
+  connection.tls.reset();
   connection.tail.reset();
   connection.closed_news = true;
   list(connection);
@@ -274,7 +304,12 @@ void Engine::finish(Connection& connection) {
 /// Goes on with an orderly close: FIN once all is sent, the end once the peer's FIN is here.
 void Engine::advance(Connection& connection) {
   if (connection.phase != Phase::kFinishing) return;
-  if (connection.output.empty() && !connection.fin_sent) {
+  if (connection.tls && !connection.fin_sent) {
+    seal(connection);
+    if (connection.tls->plain().empty()) connection.tls->close_notify();
+    if (!connection.output.empty()) touch(connection);
+  }
+  if (connection.queued_bytes() == 0 && !connection.fin_sent) {
     connection.fin_sent = true;
     shutdown(connection.fd, SHUT_WR);
   }
@@ -300,6 +335,7 @@ void Engine::drop_input(Connection& connection) {
   }
   connection.input.clear();
   connection.input_first = 0;
+  if (connection.tls) connection.tls->drop_input();
 }
 
 void Engine::starve(Connection& connection, SlabUse use) {
@@ -319,7 +355,7 @@ void Engine::revive_starved() {
     }
     connection->starved = false;
     backend_->receive(*connection);
-    if (!connection->input.empty()) list(*connection);
+    if (connection->has_input()) list(*connection);
   }
 }
 
@@ -344,7 +380,7 @@ bool Engine::evict_fullest() {
   Connection* fullest = nullptr;
   for (const auto& connection : connections_) {
     if (!connection->live() || !connection->sending) continue;
-    if (fullest == nullptr || connection->output.bytes() > fullest->output.bytes()) {
+    if (fullest == nullptr || connection->queued_bytes() > fullest->queued_bytes()) {
       fullest = connection.get();
     }
   }

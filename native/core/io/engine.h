@@ -17,6 +17,12 @@ namespace dwcp::io {
 
 enum class Tier : uint8_t { kEpoll = 0, kUring = 1 };
 
+/// What a socket speaks.
+struct Wire {
+  bool framed = true;
+  uint32_t tls = 0;  // number of the context, 0 in plaintext
+};
+
 struct EngineOptions {
   size_t budget_bytes = 64 << 20;
   size_t max_connections = 16384;
@@ -34,11 +40,19 @@ class Engine final : public BackendSink {
   int poll_fd() const { return backend_->poll_fd(); }
 
   /// The listener's id, from 1, or a negative errno; `address` becomes the bound one.
-  int listen(sockaddr_storage& address, const SocketOptions& options, bool framed);
+  int listen(sockaddr_storage& address, const SocketOptions& options, Wire wire);
   void unlisten(uint32_t id);
   /// 0 or a negative errno; a row of type kOpened or kClosed follows.
-  int connect(const sockaddr_storage& address, const SocketOptions& options, bool framed,
+  int connect(const sockaddr_storage& address, const SocketOptions& options, Wire wire,
               uint32_t& slot, uint32_t& generation);
+  /// The functions of OpenSSL; empty until somebody loads them.
+  openssl::Library& openssl() { return openssl_; }
+  /// The number of a context, from 1, for `Wire::tls` and `use_tls`.
+  uint32_t add_tls(Shared<TlsContext> context);
+  /// Sockets accepted from now on use another context.
+  void use_tls(uint32_t listener, uint32_t tls);
+  /// Forgets a context; sessions that have it keep it.
+  void drop_tls(uint32_t tls);
   /// A slab for JavaScript to write payloads into; the one before is given up.
   SlabId stage();
   /// The connection, or null when that generation is gone.
@@ -75,9 +89,17 @@ class Engine final : public BackendSink {
   class RowWriter;
 
   Connection* take_slot(int fd, bool framed);
+  void give_back(Connection& connection);
   void list(Connection& connection);
   void touch(Connection& connection);
   bool tell(Connection& connection, RowWriter& rows);
+  bool tell_tls(Connection& connection, RowWriter& rows);
+  bool tell_secured(Connection& connection, RowWriter& rows);
+  bool tell_fault(Connection& connection, RowWriter& rows);
+  void tell_refused(Connection& connection, RowWriter& rows);
+  bool secure(Connection& connection, uint32_t tls, const sockaddr_storage* to);
+  void open_sealed(Connection& connection);
+  void seal(Connection& connection);
   bool tell_input(Connection& connection, RowWriter& rows);
   bool tell_frames(Connection& connection, Piece& piece, RowWriter& rows);
   bool tell_end(Connection& connection, RowWriter& rows);
@@ -103,9 +125,13 @@ class Engine final : public BackendSink {
   bool evict_fullest();
   void publish();
 
+  openssl::Library openssl_;  // before everything that frees with it
   SlabPool pool_;
   SlabArena assembly_;
   SlabArena outgoing_;
+  SlabArena sealed_;
+  OpenSlab opened_;
+  std::vector<Shared<TlsContext>> tls_;
   SlabId staging_ = kNoSlab;
   std::vector<uint32_t> kept_;  // by slab: how often JavaScript keeps it
   std::span<double> sent_;

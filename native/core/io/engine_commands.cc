@@ -56,7 +56,7 @@ void Engine::run_on(Connection& connection, const Command& command) {
       if (connection.broken || connection.phase != Phase::kOpen) return;
       connection.paused = false;
       backend_->receive(connection);
-      if (!connection.input.empty() || connection.ended) list(connection);
+      if (connection.has_input() || connection.ended) list(connection);
       return;
     case CommandType::kFinish:
       if (connection.phase == Phase::kConnecting) return end(connection, 0);
@@ -84,7 +84,7 @@ void Engine::send_frame(Connection& connection, const Command& command) {
   const size_t size = kHeaderSize + command.length;
   uint8_t* data = command.length <= kMaxPayload ? locate(command, size) : nullptr;
   if (data == nullptr) return end(connection, EINVAL);
-  write_header(header_of(command), {data + kHeaderSize, command.length}, data);
+  write_header(header_of(command), {data + kHeaderSize, command.length}, data, !connection.tls);
   pool_.retain(command.slab);
   queue(connection, {command.slab, data, size});
 }
@@ -107,7 +107,7 @@ void Engine::forward(Connection& connection, const Command& command) {
   head.size = kHeaderSize + (copied ? command.length : 0);
   head.data = outgoing_.allocate(head.size, head.slab);
   if (head.data == nullptr) return end(connection, ENOBUFS);
-  write_header(header_of(command), {payload, command.length}, head.data);
+  write_header(header_of(command), {payload, command.length}, head.data, !connection.tls);
   if (copied && payload != nullptr) std::memcpy(head.data + kHeaderSize, payload, command.length);
   queue(connection, head);
   if (copied) return;
@@ -120,7 +120,9 @@ void Engine::queue(Connection& connection, const Piece& piece) {
     pool_.release(piece.slab);
     return;
   }
-  connection.output.push(pool_, connection.sending ? moved_to_tail(connection, piece) : piece);
+  SendQueue& out = connection.tls ? connection.tls->plain() : connection.output;
+  connection.accepted_bytes += piece.size;
+  out.push(pool_, connection.sending ? moved_to_tail(connection, piece) : piece);
   touch(connection);
 }
 
@@ -138,6 +140,7 @@ Piece Engine::moved_to_tail(Connection& connection, const Piece& piece) {
 void Engine::flush() {
   for (Connection* connection : touched_) {
     connection->touched = false;
+    if (connection->live() && connection->tls) seal(*connection);
     if (connection->live() && !connection->output.empty()) backend_->send(*connection);
   }
   touched_.clear();

@@ -3,37 +3,9 @@
 #include <utility>
 
 #include "core/io/engine.h"
+#include "core/io/row_writer.h"
 
 namespace dwcp::io {
-
-/// Fills the span given to `collect`, and remembers which slabs its rows hold.
-class Engine::RowWriter {
- public:
-  RowWriter(std::span<Row> rows, std::vector<SlabId>& lent) : rows_(rows), lent_(lent) {
-    lent_.clear();
-  }
-
-  bool full() const { return lent_.size() == rows_.size(); }
-  size_t count() const { return lent_.size(); }
-
-  Row& add(const Connection& connection, RowType type, SlabId slab = kNoSlab) {
-    Row& row = rows_[lent_.size()];
-    row = {connection.slot,
-           connection.generation,
-           pack_what(static_cast<uint8_t>(type)),
-           0,
-           0,
-           0,
-           0,
-           slab};
-    lent_.push_back(slab);
-    return row;
-  }
-
- private:
-  std::span<Row> rows_;
-  std::vector<SlabId>& lent_;
-};
 
 size_t Engine::collect(std::span<Row> rows) {
   ++collects_;
@@ -83,8 +55,10 @@ bool Engine::tell(Connection& connection, RowWriter& rows) {
   }
   if (connection.phase == Phase::kEnding) return tell_closed(connection, rows);
   if (connection.phase == Phase::kFinishing) drop_input(connection);
+  if (connection.tls && !tell_tls(connection, rows)) return false;
   const bool readable = !connection.paused && !connection.lacks(SlabUse::kAssembly);
   if (readable && !tell_input(connection, rows)) return false;
+  if (connection.tls && !tell_fault(connection, rows)) return false;
   if (connection.writable_news) {
     if (rows.full()) return false;
     connection.writable_news = false;
@@ -179,7 +153,7 @@ bool Engine::tell_end(Connection& connection, RowWriter& rows) {
     end(connection, connection.error);
     return true;
   }
-  if (!connection.input.empty() && connection.phase == Phase::kOpen) return true;  // paused
+  if (connection.has_input() && connection.phase == Phase::kOpen) return true;  // paused
   if (!connection.ended_news) return true;
   if (rows.full()) return false;
   connection.ended_news = false;

@@ -63,15 +63,15 @@ inline uint32_t frame_crc(const uint8_t* header, std::span<const uint8_t> payloa
   return simd::crc32c(payload, simd::crc32c({zeroed, kHeaderSize}));
 }
 
-/// Writes the header that goes before `payload`.
-inline void write_header(const FrameHeader& header, std::span<const uint8_t> payload,
-                         uint8_t* out) {
+/// Writes the header that goes before `payload`; under TLS its CRC is zero.
+inline void write_header(const FrameHeader& header, std::span<const uint8_t> payload, uint8_t* out,
+                         bool checksum = true) {
   store_le<uint32_t>(out, header.length);
   out[4] = header.kind;
   out[5] = header.flags;
   store_le<uint16_t>(out + 6, header.channel);
   store_le<uint32_t>(out + 8, header.stream);
-  store_le<uint32_t>(out + kCrcOffset, frame_crc(out, payload));
+  store_le<uint32_t>(out + kCrcOffset, checksum ? frame_crc(out, payload) : 0);
 }
 
 }  // namespace dwcp::io

@@ -44,6 +44,8 @@ class FrameReader {
   const FrameHeader& broken_header() const { return header_; }
   /// True when no frame has been begun and not finished.
   bool at_boundary() const { return filled_ == 0; }
+  /// Under TLS, which proves every byte, the CRC of a frame is zero.
+  void expect_no_checksum() { checksum_ = false; }
   /// Gives back what a frame under way holds.
   void reset(SlabPool& pool);
 
@@ -52,6 +54,7 @@ class FrameReader {
   ReadStep whole(Piece& input, SlabPool& pool, Unit& unit);
   ReadStep collect(Piece& input, SlabPool& pool, SlabArena& arena, Unit& unit);
   ReadStep broken(ErrorCode code);
+  bool intact(const uint8_t* header, std::span<const uint8_t> payload) const;
   bool fill_head(Piece& input, size_t size);
 
   std::array<uint8_t, kHeaderSize> head_{};
@@ -60,6 +63,7 @@ class FrameReader {
   size_t filled_ = 0;
   ErrorCode error_ = ErrorCode::kNone;
   bool greeted_ = false;
+  bool checksum_ = true;
 };
 
 }  // namespace dwcp::io

@@ -14,7 +14,9 @@ enum class RowType : uint8_t {
   kBroken = 5,   // stream: the error code; kind, flags, length: of the header
   kEnded = 6,    // the peer sends nothing more
   kWritable = 7,
-  kClosed = 8  // flags: errno, 0 after an orderly close; the slot may be used again
+  kClosed = 8,  // flags: errno, 0 after an orderly close; the slot may be used again
+  kSecured = 9,  // TLS stands: the peer's certificate at address; flags: 1 when resumed; paused
+  kRefused = 10  // TLS failed: kind is the fault, stream its number, its words at address
 };
 
 /// What happened, for JavaScript. A row with a slab keeps it in use until the batch is settled.
@@ -64,6 +66,10 @@ struct Counters {
   double evictions = 0;
   double wakes = 0;
   double lost_wakes = 0;
+  double tls_handshakes = 0;
+  double tls_resumed = 0;
+  double tls_faults = 0;
+  double ticket_rotations = 0;
 };
 
 }  // namespace dwcp::io
