@@ -3,7 +3,7 @@ import { having } from '../check-options.ts';
 import type { Check } from '../check-options.ts';
 import { invalidArg } from '../errors.ts';
 import type { DwcpError } from '../errors.ts';
-import { ioStatus, ioTransport, netTransport, tlsTransport } from '../transport/index.ts';
+import { ioStatus, ioTransport, netTransport } from '../transport/index.ts';
 import type { PipeTransport } from '../transport/index.ts';
 import type { ResolvedNodeOptions } from './options.ts';
 
@@ -34,8 +34,8 @@ function ownTransport(options: ResolvedNodeOptions): ChosenTransport {
   if (identity !== undefined) {
     const onRefused = (error: DwcpError, remoteAddress: string): void =>
       logger.warn({ err: error, remoteAddress }, 'inbound connection refused');
-    const own = tlsTransport({ identity, clock, limits: limits.link, onRefused });
-    return { own, reason: 'an identity was given: mutual TLS 1.3 over node:tls' };
+    const own = ioTransport({ identity, clock, limits: limits.link, onRefused });
+    return { own, reason: `an identity was given: mutual TLS 1.3; ${ioStatus().secured.reason}` };
   }
   const plaintext = { clock, limits: limits.link, allowPlaintext };
   const reason = allowPlaintext

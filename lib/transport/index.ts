@@ -27,7 +27,13 @@ export {
   Priority,
 } from './frame-pipe.ts';
 export type { EngineCounters } from './engine/engine.ts';
-export { ioStatus, type IoStatus, type IoTier, ioTransport } from './io-transport.ts';
+export {
+  ioStatus,
+  type IoStatus,
+  type IoTier,
+  ioTransport,
+  type SecureIoOptions,
+} from './io-transport.ts';
 export type {
   Batch,
   Message,

@@ -11,8 +11,12 @@ import { native } from '../native/load.ts';
 import { Engine, type EngineCounters } from './engine/engine.ts';
 import { EngineTransport } from './engine/engine-transport.ts';
 import { longPathCongestion } from './engine/long-path.ts';
+import { tlsProblem } from './engine/tls-probe.ts';
+import { EngineTls } from './engine/tls-transport.ts';
 import type { PipeTransport } from './frame-pipe.ts';
 import { netTransport, type NetTransportOptions } from './net-pipe.ts';
+import type { SecureTransport } from './secure-transport.ts';
+import { tlsTransport, type TlsTransportOptions } from './tls-pipe.ts';
 
 /** A tier of the ladder. */
 export type IoTier = 'uring' | 'epoll' | 'net';
@@ -26,6 +30,8 @@ export interface IoStatus {
   readonly attempts: readonly { readonly tier: IoTier; readonly error: string }[];
   /** Congestion control of paths of 5 ms and more: `bbr` where this host allows it. */
   readonly longPaths: string;
+  /** What secures links that have an identity, and why. */
+  readonly secured: { readonly tier: 'uring' | 'epoll' | 'tls'; readonly reason: string };
   /** Numbers of the engine; `lostWakes` counts wake-ups the watchdog had to repair. */
   readonly engine: EngineCounters | undefined;
 }
@@ -33,7 +39,7 @@ export interface IoStatus {
 /** Memory of one thread's engine for bytes under way, and its most connections. */
 const engineLimits = { memoryBytes: 64 * 1024 * 1024, maxConnections: 16_384 };
 
-interface Chosen extends Omit<IoStatus, 'engine' | 'longPaths'> {
+interface Chosen extends Omit<IoStatus, 'engine' | 'longPaths' | 'secured'> {
   readonly engine: Engine | undefined;
 }
 
@@ -122,18 +128,57 @@ function longPaths(engine: Engine | undefined): string {
  */
 export function ioStatus(): IoStatus {
   const { tier, reason, attempts, engine } = choose();
-  return { tier, reason, attempts, longPaths: longPaths(engine), engine: engine?.counters() };
+  return {
+    tier,
+    reason,
+    attempts,
+    longPaths: longPaths(engine),
+    secured: secured(),
+    engine: engine?.counters(),
+  };
+}
+
+function secured(): IoStatus['secured'] {
+  const { engine, reason } = choose();
+  if (!engine) return { tier: 'tls', reason: `node:tls, because no engine runs: ${reason}` };
+  const problem = tlsProblem(engine, systemClock.now());
+  if (problem !== undefined) {
+    return { tier: 'tls', reason: `node:tls, because TLS does not work in the engine: ${problem}` };
+  }
+  return { tier: engine.tier, reason: "TLS 1.3 in the engine, over this runtime's OpenSSL" };
+}
+
+/** Options of {@link ioTransport} with mutual TLS. */
+export interface SecureIoOptions extends TlsTransportOptions {
+  /** How long ticket keys make new tickets, ms; they are good for as long again. One hour by default. */
+  readonly ticketIntervalMs?: number | undefined;
+}
+
+function secureTransport(options: SecureIoOptions): SecureTransport {
+  const { engine } = choose();
+  if (!engine || secured().tier === 'tls') return tlsTransport(options);
+  return new EngineTls({
+    ...options,
+    engine,
+    clock: options.clock ?? systemClock,
+    limits: { ...defaultLimits.link, ...options.limits },
+  });
 }
 
 /**
- * Pipes over TCP without encryption, on the best tier of this machine: same bytes, same rules as
- * {@link netTransport}.
- * @throws ERR_DWCP_NATIVE_UNAVAILABLE when `DWCP_IO` forces a tier that does not work here
+ * Pipes over TCP on the best tier of this machine. With an `identity` they are secured by mutual TLS 1.3, in
+ * the engine or over node:tls (`ioStatus().secured` says which): same bytes, same rules as
+ * {@link tlsTransport}. Without one they are plaintext, with the bytes and rules of {@link netTransport}.
+ * @throws ERR_DWCP_NATIVE_UNAVAILABLE when `DWCP_IO` forces a tier that does not work here,
+ *   ERR_DWCP_IDENTITY when the own certificate names nobody
  * @example
- * const transport = ioTransport();
+ * const transport = ioTransport({ identity: { cert, key, ca } });
  * const listener = await transport.listen({ host: '127.0.0.1', port: 0 }, onPipe);
  */
-export function ioTransport(options: NetTransportOptions = {}): PipeTransport {
+export function ioTransport(options: SecureIoOptions): SecureTransport;
+export function ioTransport(options?: NetTransportOptions): PipeTransport;
+export function ioTransport(options: NetTransportOptions | SecureIoOptions = {}): PipeTransport {
+  if ('identity' in options) return secureTransport(options);
   const { engine } = choose();
   if (!engine) return netTransport(options);
   return new EngineTransport({

@@ -13,6 +13,8 @@ export interface ProvenPeer {
   readonly identity: PeerIdentity;
   /** SHA-256 of the certificate, lower-case hex. */
   readonly fingerprint: string;
+  /** `serial:` and the certificate's number, lower-case hex without leading zeros. */
+  readonly serial: string;
 }
 
 /** What a gate counts. */
@@ -32,6 +34,7 @@ interface Closable {
   destroy(error?: DwcpError): void;
 }
 
+const serialPattern = /^serial:[0-9a-f]{1,40}$/;
 const fingerprintPattern = /^[0-9a-f]{64}$/;
 
 /** See the file header. */
@@ -40,6 +43,7 @@ export class PeerGate {
   readonly #live = new Map<Closable, ProvenPeer>();
   #patterns: readonly PeerPattern[] = [];
   #fingerprints: ReadonlySet<string> = new Set();
+  #serials: ReadonlySet<string> = new Set();
   #refusedRevoked = 0;
   #refusedIdentity = 0;
   #closedRevoked = 0;
@@ -49,10 +53,12 @@ export class PeerGate {
   }
 
   /**
-   * Judges the certificate of a peer whose chain was verified.
+   * Judges the certificate of a peer whose chain was verified. In a resumed handshake it was verified once,
+   * when the session began: with `nowMs`, ms since the epoch, its validity is judged anew.
    * @throws ERR_DWCP_IDENTITY
    */
-  check(certificate: X509Certificate): ProvenPeer {
+  check(certificate: X509Certificate, nowMs?: number): ProvenPeer {
+    if (nowMs !== undefined) this.#checkValidity(certificate, nowMs);
     const peer = this.#read(certificate);
     if (!this.#isRevoked(peer)) return peer;
     this.#refusedRevoked++;
@@ -73,13 +79,16 @@ export class PeerGate {
   setRevoked(revoked: readonly string[]): void {
     const patterns: PeerPattern[] = [];
     const fingerprints = new Set<string>();
+    const serials = new Set<string>();
     if (!Array.isArray(revoked)) invalidArg('revoked', 'an array of strings', revoked);
     for (const [i, entry] of revoked.entries()) {
       const hex = typeof entry === 'string' ? entry.replaceAll(':', '').toLowerCase() : '';
       if (fingerprintPattern.test(hex)) fingerprints.add(hex);
-      else patterns.push(peerPattern(`revoked[${i}]`, entry));
+      else if (typeof entry === 'string' && serialPattern.test(entry.toLowerCase())) {
+        serials.add(serialOf(entry.slice('serial:'.length)));
+      } else patterns.push(peerPattern(`revoked[${i}]`, entry));
     }
-    [this.#patterns, this.#fingerprints] = [patterns, fingerprints];
+    [this.#patterns, this.#fingerprints, this.#serials] = [patterns, fingerprints, serials];
     for (const [pipe, peer] of this.#live) {
       if (!this.#isRevoked(peer)) continue;
       this.#closedRevoked++;
@@ -90,7 +99,7 @@ export class PeerGate {
 
   stats(): GateStats {
     return {
-      revoked: this.#patterns.length + this.#fingerprints.size,
+      revoked: this.#patterns.length + this.#fingerprints.size + this.#serials.size,
       refusedRevoked: this.#refusedRevoked,
       refusedIdentity: this.#refusedIdentity,
       closedRevoked: this.#closedRevoked,
@@ -104,18 +113,38 @@ export class PeerGate {
         const message = `The peer belongs to cluster ${identity.cluster}, not ${this.#cluster}`;
         throw new DwcpError('ERR_DWCP_IDENTITY', message);
       }
-      return { identity, fingerprint: fingerprintOf(certificate) };
+      const serial = serialOf(certificate.serialNumber);
+      return { identity, fingerprint: fingerprintOf(certificate), serial };
     } catch (error) {
       this.#refusedIdentity++;
       throw error;
     }
   }
 
-  #isRevoked({ identity, fingerprint }: ProvenPeer): boolean {
-    return (
-      this.#fingerprints.has(fingerprint) || this.#patterns.some((matches) => matches(identity))
+  #checkValidity(certificate: X509Certificate, nowMs: number): void {
+    if (nowMs >= Date.parse(certificate.validFrom) && nowMs <= Date.parse(certificate.validTo))
+      return;
+    this.#refusedIdentity++;
+    throw new DwcpError(
+      'ERR_DWCP_IDENTITY',
+      'The certificate of a resumed session is not valid now',
+      {
+        detail: { reason: 'expired' },
+      },
     );
   }
+
+  #isRevoked({ identity, fingerprint, serial }: ProvenPeer): boolean {
+    return (
+      this.#fingerprints.has(fingerprint) ||
+      this.#serials.has(serial) ||
+      this.#patterns.some((matches) => matches(identity))
+    );
+  }
+}
+
+function serialOf(hex: string): string {
+  return `serial:${hex.toLowerCase().replace(/^0+(?=.)/, '')}`;
 }
 
 /** SHA-256 of a certificate, lower-case hex without colons. */

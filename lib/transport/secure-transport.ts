@@ -20,8 +20,8 @@ export interface SecureTransport extends PipeTransport {
   setIdentity(identity: TlsIdentity): void;
   /**
    * Replaces the list of who is refused although their certificates are good: identities as
-   * `dwcp://<cluster>/<region>/<node>` (parts may end in `*`) and SHA-256 fingerprints of certificates in
-   * hex, colons allowed. Live pipes to them close before this returns, new ones end in the handshake; both
+   * `dwcp://<cluster>/<region>/<node>` (parts may end in `*`), SHA-256 fingerprints of certificates in hex,
+   * colons allowed, and serial numbers as `serial:<hex>`. Live pipes to them close before this returns, new ones end in the handshake; both
    * sides get ERR_DWCP_IDENTITY or a closed pipe.
    * @throws ERR_DWCP_INVALID_ARG for an entry that is neither
    */

@@ -22,6 +22,7 @@ import { listenOn } from './listener.ts';
 import { type GateStats, ownIdentity, PeerGate, type ProvenPeer } from './peer-gate.ts';
 import type { SecureTransport, TlsIdentity } from './secure-transport.ts';
 import { SocketPipe } from './socket-pipe.ts';
+import { tlsPolicy } from './tls-policy.ts';
 
 /** Options of {@link tlsTransport}. */
 export interface TlsTransportOptions {
@@ -36,13 +37,6 @@ export interface TlsTransportOptions {
 export interface TlsTransport extends SecureTransport {
   readonly tier: 'tls';
 }
-
-/** What a context needs in both roles. */
-const policy = {
-  minVersion: 'TLSv1.3',
-  maxVersion: 'TLSv1.3',
-  rejectUnauthorized: true,
-} as const;
 
 const refusedCodes = /CERT|SIGNED|VERIFY|ISSUER|_CA$|PURPOSE|CRL/;
 
@@ -83,7 +77,7 @@ class NodeTls implements TlsTransport {
     ownIdentity(identity.cert, this.#cluster);
     this.#context = contextOf(identity);
     this.#identity = identity;
-    for (const server of this.#servers) server.setSecureContext({ ...policy, ...identity });
+    for (const server of this.#servers) server.setSecureContext({ ...tlsPolicy, ...identity });
   }
 
   setRevoked(revoked: readonly string[]): void {
@@ -96,7 +90,7 @@ class NodeTls implements TlsTransport {
 
   readonly listen: PipeTransport['listen'] = async (address, onPipe) => {
     const halfOpen = new HalfOpen(this.#clock, this.#limits);
-    const server = createServer({ ...policy, ...this.#identity, requestCert: true });
+    const server = createServer({ ...tlsPolicy, ...this.#identity, requestCert: true });
     const raw = new Map<string, Socket>();
     server.on('connection', (socket: Socket) => {
       halfOpen.admit(socket);
@@ -177,14 +171,14 @@ class NodeTls implements TlsTransport {
     if (!socket.authorized || !certificate) {
       throw new DwcpError('ERR_DWCP_IDENTITY', 'The peer proved no certificate');
     }
-    return this.#gate.check(certificate);
+    return this.#gate.check(certificate, socket.isSessionReused() ? this.#clock.now() : undefined);
   }
 }
 
 /** @throws ERR_DWCP_IDENTITY when certificate, key and roots do not make a context */
 function contextOf(identity: TlsIdentity): SecureContext {
   try {
-    return createSecureContext({ ...policy, ...identity });
+    return createSecureContext({ ...tlsPolicy, ...identity });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new DwcpError('ERR_DWCP_IDENTITY', `The identity cannot be used: ${why}`, { cause });
@@ -230,8 +224,10 @@ function handshakeError(error: unknown, direction: string): DwcpError {
   const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? '';
   const message =
     cause instanceof Error ? cause.message : 'the peer closed it, perhaps refusing our certificate';
+  // An alert is the peer's refusal, not ours.
+  const isOurs = refusedCodes.test(code) && !code.includes('_ALERT_');
   return new DwcpError(
-    refusedCodes.test(code) ? 'ERR_DWCP_IDENTITY' : 'ERR_DWCP_CONNECT',
+    isOurs ? 'ERR_DWCP_IDENTITY' : 'ERR_DWCP_CONNECT',
     `${direction} TLS handshake failed: ${message}`,
     { cause },
   );

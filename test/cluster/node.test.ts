@@ -13,6 +13,7 @@ import {
   type NodeOptions,
 } from '../../lib/index.ts';
 import { systemRandom } from '../../lib/random.ts';
+import { ioStatus } from '../../lib/transport/index.ts';
 
 const hourMs = 3_600_000;
 
@@ -112,7 +113,7 @@ test('an identity turns on mutual TLS, and its names are the node’s', async (t
   const b = await start(t, { region: 'us', identity: identityOf('us', 'us-1'), seeds });
   await b.linked(1, { signal: until() });
   t.is(b.nodeId, 'us-1');
-  t.like(b.status().peers[0], { nodeId: 'eu-1', secure: true, tier: 'tls' });
+  t.like(b.status().peers[0], { nodeId: 'eu-1', secure: true, tier: ioStatus().secured.tier });
   const seen = b.keyspace('s').watch();
   await a.keyspace('s').put('k', Buffer.from('secret'));
   const { value: change } = await seen.next();

@@ -53,6 +53,15 @@ export class End {
   }
 }
 
+/** A transport that listens as one and dials as another: both must speak the same bytes. */
+export function mixed(acceptor: PipeTransport, dialer: PipeTransport): PipeTransport {
+  return {
+    tier: acceptor.tier,
+    listen: (address, onPipe) => acceptor.listen(address, onPipe),
+    connect: (address, options) => dialer.connect(address, options),
+  };
+}
+
 /** A started dialer, a not yet started acceptor, and the end of both. */
 async function connected(
   t: ExecutionContext,

@@ -19,3 +19,11 @@ export function forceTier(tier: 'uring' | 'epoll'): boolean {
     return false;
   }
 }
+
+/** The same for secured links: where the tier runs, TLS must work in it, on every Node there is. */
+export function forceTlsTier(tier: 'uring' | 'epoll'): boolean {
+  if (!forceTier(tier)) return false;
+  const { secured } = ioStatus();
+  test(`${tier} has TLS in the engine`, (t) => t.is(secured.tier, tier, secured.reason));
+  return secured.tier === tier;
+}

@@ -59,13 +59,21 @@ interface Server {
 async function serve(make: MakeSecure, identity: TlsIdentity): Promise<Server> {
   const refused: DwcpError[] = [];
   const pipes: FramePipe[] = [];
+  const all: FramePipe[] = [];
   const waiting: ((pipe: FramePipe) => void)[] = [];
   const transport = make(identity, (error) => refused.push(error));
-  const listener = await transport.listen(address, (pipe) => {
+  const inner = await transport.listen(address, (pipe) => {
+    all.push(pipe);
     const waiter = waiting.shift();
     if (waiter) waiter(pipe);
     else pipes.push(pipe);
   });
+  // A pipe that nobody reads does not see that its peer left.
+  const close = async (): Promise<void> => {
+    await inner.close();
+    for (const pipe of all) pipe.destroy();
+  };
+  const listener = { address: inner.address, close };
   const next = (): Promise<FramePipe> => {
     const pipe = pipes.shift();
     return pipe ? Promise.resolve(pipe) : new Promise((resolve) => waiting.push(resolve));

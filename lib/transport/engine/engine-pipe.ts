@@ -19,6 +19,7 @@ import type {
   FramePipe,
   OutgoingFrame,
   PathSample,
+  PeerIdentity,
   PipeHandler,
   PipeStats,
 } from '../frame-pipe.ts';
@@ -26,7 +27,15 @@ import type { Engine, EngineOwner } from './engine.ts';
 import { CommandType, Field, rowFields, RowType } from './layout.ts';
 import { samplePath, tuneLongPath } from './long-path.ts';
 import { agreePreface } from './preface.ts';
-import { brokenError, closedError, outOfMemory, prefaceLate, socketError } from './system-error.ts';
+import {
+  brokenError,
+  closedError,
+  handshakeLate,
+  outOfMemory,
+  prefaceLate,
+  socketError,
+} from './system-error.ts';
+import { closedInHandshake, handshakeFault, recordFault } from './tls-error.ts';
 
 /** What an {@link EnginePipe} is made of. */
 export interface EnginePipeOptions {
@@ -35,8 +44,12 @@ export interface EnginePipeOptions {
   readonly generation: number;
   readonly clock: Clock;
   readonly limits: LinkLimits;
+  /** Judges the peer's certificate, DER; without it the connection is plaintext. */
+  readonly admit?: ((certificate: Buffer, resumed: boolean) => PeerIdentity) | undefined;
   /** A dialled connection stands. */
   readonly onOpen?: () => void;
+  /** The peer was refused, or refused us; `onGone` follows once it was told. */
+  readonly onRefused?: ((error: DwcpError) => void) | undefined;
   /** The peer's preface was read. */
   readonly onReady?: () => void;
   /** The connection is gone; after it nothing more is called. */
@@ -46,21 +59,25 @@ export interface EnginePipeOptions {
 /** A pipe over one connection of the engine. */
 export class EnginePipe implements FramePipe, EngineOwner {
   readonly tier: 'uring' | 'epoll';
-  readonly secure = false;
-  readonly identity = undefined;
+  readonly secure: boolean;
 
   readonly #options: EnginePipeOptions;
   readonly #engine: Engine;
   readonly #slot: number;
   readonly #generation: number;
+  readonly #envelope: { readonly maxPayloadBytes: number; readonly checksum: boolean };
+  #identity: PeerIdentity | undefined;
   #remoteAddress = '?:0';
   #handler: PipeHandler | undefined;
   #started = false;
+  #connected = false;
   #ready = false;
   /** Runs until the preface came, later until the peer answered our close. */
   #deadline: Timer | undefined;
   #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
   #error: DwcpError | undefined;
+  /** Refused, while the peer is told so. */
+  #lingers = false;
   #gone = false;
   #bytesIn = 0;
   #bytesOut = 0;
@@ -73,6 +90,13 @@ export class EnginePipe implements FramePipe, EngineOwner {
     this.tier = options.engine.tier;
     this.#slot = options.slot;
     this.#generation = options.generation;
+    this.secure = options.admit !== undefined;
+    const { maxFramePayloadBytes: maxPayloadBytes } = options.limits;
+    this.#envelope = { maxPayloadBytes, checksum: !this.secure };
+  }
+
+  get identity(): PeerIdentity | undefined {
+    return this.#identity;
   }
 
   get remoteAddress(): string {
@@ -87,11 +111,11 @@ export class EnginePipe implements FramePipe, EngineOwner {
 
   send(frames: readonly OutgoingFrame[]): boolean {
     if (this.#state !== 'open') throw closedError();
-    const { maxFramePayloadBytes: maxPayloadBytes, pipeHighWaterBytes } = this.#options.limits;
+    const { pipeHighWaterBytes } = this.#options.limits;
+    const { maxPayloadBytes } = this.#envelope;
     for (let i = 0; i < frames.length; i++) {
       const sizeBytes = payloadSizeBytes(frames[i]!);
-      if (sizeBytes > maxPayloadBytes)
-        throw tooLong(sizeBytes, { maxPayloadBytes, checksum: true });
+      if (sizeBytes > maxPayloadBytes) throw tooLong(sizeBytes, this.#envelope);
     }
     for (let i = 0; i < frames.length; i++) this.#sendOne(frames[i]!);
     if (this.#bufferedBytes() < pipeHighWaterBytes) return true;
@@ -107,9 +131,10 @@ export class EnginePipe implements FramePipe, EngineOwner {
   }
 
   destroy(error?: DwcpError): void {
-    if (this.#state === 'closed') return;
+    if (this.#state === 'closed' && !this.#lingers) return;
+    this.#lingers = false;
     this.#state = 'closed';
-    this.#error = error;
+    this.#error ??= error;
     this.#control(CommandType.destroy);
   }
 
@@ -151,10 +176,10 @@ export class EnginePipe implements FramePipe, EngineOwner {
     this.#engine.control(type, this.#slot, this.#generation, length);
   }
 
-  #armDeadline(onDeadline: () => void): void {
+  #armDeadline(onDeadline: () => void, afterMs = Infinity): void {
     this.#deadline?.cancel();
     const { clock, limits } = this.#options;
-    this.#deadline = clock.setTimer(onDeadline, limits.handshakeTimeoutMs);
+    this.#deadline = clock.setTimer(onDeadline, Math.min(afterMs, limits.handshakeTimeoutMs));
     this.#deadline.unref();
   }
 
@@ -206,6 +231,10 @@ export class EnginePipe implements FramePipe, EngineOwner {
         return this.#onBroken(at);
       case RowType.ended:
         return this.#onEnded();
+      case RowType.secured:
+        return this.#onSecured(at);
+      case RowType.refused:
+        return this.#onRefused(at);
       case RowType.writable:
         if (this.#state === 'open') this.#handler?.onWritable();
         return;
@@ -217,9 +246,50 @@ export class EnginePipe implements FramePipe, EngineOwner {
 
   #onOpened(): void {
     if (this.#state !== 'opening') return;
-    this.#state = 'open';
+    this.#connected = true;
     this.#remoteAddress = this.#engine.peer(this.#slot, this.#generation) ?? this.#remoteAddress;
     tuneLongPath(this.#engine, this.#slot, this.#generation);
+    if (this.secure) {
+      const { handshakeTimeoutMs } = this.#options.limits;
+      return this.#armDeadline(() => this.destroy(handshakeLate(handshakeTimeoutMs)));
+    }
+    this.#greet();
+    this.#options.onOpen?.();
+  }
+
+  /** Who the peer is; only now is anything said to it. */
+  #onSecured(at: number): void {
+    if (this.#state !== 'opening') return;
+    const { rows } = this.#engine;
+    const certificate = this.#engine.bytes(rows[at + Field.address]!, rows[at + Field.length]!);
+    try {
+      this.#identity = this.#options.admit!(certificate, rows[at + Field.flags] === 1);
+    } catch (error) {
+      this.#options.onRefused?.(error as DwcpError);
+      return this.destroy(error as DwcpError);
+    }
+    this.#greet();
+  }
+
+  /** TLS failed; the alert that tells the peer why still goes out. */
+  #onRefused(at: number): void {
+    if (this.#state === 'closed') return;
+    const { rows } = this.#engine;
+    const length = rows[at + Field.length]!;
+    const words = length > 0 ? this.#engine.bytes(rows[at + Field.address]!, length) : empty;
+    const fault = this.#ready ? recordFault : handshakeFault;
+    const number = (rows[at + Field.what]! >>> 8) & 0xff;
+    this.#error = fault(number, rows[at + Field.stream]!, Buffer.from(words).toString('latin1'));
+    this.#state = 'closed';
+    this.#options.onRefused?.(this.#error);
+    this.#lingers = true;
+    this.#control(CommandType.finish);
+    this.#armDeadline(() => this.destroy(), alertMs);
+  }
+
+  /** Sends our preface and waits for the peer's. */
+  #greet(): void {
+    this.#state = 'open';
     this.#bytesOut += prefaceSizeBytes;
     if (!this.#engine.send(this.#slot, this.#generation, encodePreface())) {
       return this.destroy(outOfMemory());
@@ -227,7 +297,6 @@ export class EnginePipe implements FramePipe, EngineOwner {
     const { handshakeTimeoutMs } = this.#options.limits;
     this.#armDeadline(() => this.destroy(prefaceLate(handshakeTimeoutMs)));
     this.#control(CommandType.resume);
-    this.#options.onOpen?.();
   }
 
   #onPreface(low: number, high: number): void {
@@ -243,7 +312,7 @@ export class EnginePipe implements FramePipe, EngineOwner {
 
   #onBroken(at: number): void {
     if (this.#state === 'closed') return;
-    this.destroy(brokenError(this.#engine.rows, at, this.#options.limits.maxFramePayloadBytes));
+    this.destroy(brokenError(this.#engine.rows, at, this.#envelope));
   }
 
   #onEnded(): void {
@@ -258,9 +327,14 @@ export class EnginePipe implements FramePipe, EngineOwner {
     this.#gone = true;
     this.#deadline?.cancel();
     if (!own && errno !== 0) this.#error = socketError(errno);
+    if (!own && this.secure && this.#connected && !this.#ready) {
+      this.#error = closedInHandshake(this.#error);
+    }
     this.#options.onGone?.(this.#error);
     if (this.#started) this.#handler!.onClose(this.#error);
   }
 }
 
 const empty = new Uint8Array(0);
+/** How long a refused peer may take to read why. */
+const alertMs = 1000;

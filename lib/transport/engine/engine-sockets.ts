@@ -96,7 +96,7 @@ export function dialOnEngine<T extends { destroy(): void }>(
     }, limits.connectTimeoutMs);
     signal?.addEventListener('abort', onAbort, { once: true });
     dial.run().then(resolve, (cause: Error) => {
-      if (isFinal(cause)) return fail(cause);
+      if (isFinal(cause)) return fail(cause as DwcpError);
       const message = `Cannot reach ${shown(address)}: ${cause.message}`;
       fail(new DwcpError('ERR_DWCP_CONNECT', message, { cause }));
     });
@@ -166,12 +166,12 @@ class Dial<T extends { destroy(): void }> {
 }
 
 /** An error that says all there is to say, such as a refused certificate. */
-function isFinal(error: unknown): error is DwcpError {
+function isFinal(error: unknown): boolean {
   return isDwcpError(error, 'ERR_DWCP_CONNECT') || isDwcpError(error, 'ERR_DWCP_IDENTITY');
 }
 
 function causeOf(error: DwcpError | undefined): Error {
-  if (isFinal(error)) return error;
+  if (error && isFinal(error)) return error;
   return error?.cause instanceof Error ? error.cause : (error ?? new Error('cancelled'));
 }
 

@@ -43,12 +43,21 @@ export function prefaceLate(timeoutMs: number): DwcpError {
   return new DwcpError('ERR_DWCP_DEADLINE', message);
 }
 
+/** A peer that does not finish its TLS handshake. */
+export function handshakeLate(timeoutMs: number): DwcpError {
+  return new DwcpError('ERR_DWCP_DEADLINE', `No TLS handshake within ${timeoutMs} ms`);
+}
+
 /** The error the parser in TypeScript would have thrown for a row of broken framing at `at`. */
-export function brokenError(rows: Uint32Array, at: number, maxPayloadBytes: number): DwcpError {
+export function brokenError(
+  rows: Uint32Array,
+  at: number,
+  envelope: { readonly maxPayloadBytes: number; readonly checksum: boolean },
+): DwcpError {
   const code = codes[rows[at + Field.stream]! - 1]!;
   switch (code) {
     case 'ERR_DWCP_LIMIT':
-      return tooLong(rows[at + Field.length]!, { maxPayloadBytes, checksum: true });
+      return tooLong(rows[at + Field.length]!, envelope);
     case 'ERR_DWCP_FRAME_MAGIC':
       return new DwcpError(code, 'The peer does not speak the dwcp link protocol');
     case 'ERR_DWCP_FRAME_CORRUPT':

@@ -82,7 +82,7 @@ export class EngineMessages implements EngineOwner {
   }
 
   #settings(): SocketSettings {
-    return { ...this.#options.socket, framed: this.#options.framed };
+    return { ...this.#options.socket, framed: this.#options.framed, tls: 0 };
   }
 
   #add(slot: number, generation: number): EngineConnection {
@@ -117,7 +117,9 @@ export class EngineMessages implements EngineOwner {
         return this.#onPreface(connection, rows[at + Field.stream]!, rows[at + Field.length]!);
       case RowType.broken: {
         const { maxFramePayloadBytes } = this.#options.limits;
-        return connection.destroy(brokenError(rows, at, maxFramePayloadBytes));
+        return connection.destroy(
+          brokenError(rows, at, { maxPayloadBytes: maxFramePayloadBytes, checksum: true }),
+        );
       }
       case RowType.ended:
         if (connection.state !== 'open') return;

@@ -14,7 +14,7 @@ enum class RowType : uint8_t {
   kBroken = 5,   // stream: the error code; kind, flags, length: of the header
   kEnded = 6,    // the peer sends nothing more
   kWritable = 7,
-  kClosed = 8,  // flags: errno, 0 after an orderly close; the slot may be used again
+  kClosed = 8,   // flags: errno, 0 after an orderly close; the slot may be used again
   kSecured = 9,  // TLS stands: the peer's certificate at address; flags: 1 when resumed; paused
   kRefused = 10  // TLS failed: kind is the fault, stream its number, its words at address
 };

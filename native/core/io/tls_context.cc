@@ -106,8 +106,7 @@ bool TlsContext::use_identity(const TlsIdentity& identity, TlsReason& reason) {
     first = false;
   }
   at = identity.key.data();
-  openssl::Key* key =
-      lib.d2i_AutoPrivateKey(nullptr, &at, static_cast<long>(identity.key.size()));
+  openssl::Key* key = lib.d2i_AutoPrivateKey(nullptr, &at, static_cast<long>(identity.key.size()));
   if (key == nullptr) return fail(reason, "the private key cannot be read");
   const bool fits = lib.SSL_CTX_use_PrivateKey(context_, key) == 1 &&
                     lib.SSL_CTX_check_private_key(context_) == 1;

@@ -88,5 +88,4 @@ class TlsContext {
   std::vector<Kept> sessions_;
 };
 
-
 }  // namespace dwcp::io

@@ -22,6 +22,7 @@ constexpr int kBioFlush = 11;
 constexpr unsigned long kReasonMask = 0x7fffff;
 constexpr unsigned long kAlertOffset = 1000;
 constexpr int kEarlyDataRejected = 1;
+constexpr int kShutDown = 1 | 2;
 
 /// Whose call into OpenSSL is under way: its callbacks come on the same thread, within the call.
 thread_local TlsSession* active = nullptr;
@@ -69,8 +70,11 @@ TlsSession::~TlsSession() {
   drop_input();
   plain_.clear(place_.pool);
   if (ssl_ == nullptr) return;
-  const Entered entered(this, context_->library());
-  context_->library().SSL_free(ssl_);
+  const Library& lib = context_->library();
+  const Entered entered(this, lib);
+  // OpenSSL takes a session that was not shut down for spoilt; TLS 1.3 does not ask for that.
+  if (established_ && !failed()) lib.SSL_set_shutdown(ssl_, kShutDown);
+  lib.SSL_free(ssl_);
 }
 
 bool TlsSession::accept() {
@@ -129,6 +133,7 @@ TlsStep TlsSession::handshake() {
     return fail(TlsFault::kEarlyData, 0, "data was sent before the handshake");
   }
   established_ = true;
+  behind_ = true;  // OpenSSL may have read more than the handshake
   return TlsStep::kDone;
 }
 
