@@ -33,7 +33,7 @@ async function main() {
     );
     return 2;
   }
-  await setup();
+  await setup({ want: ['build', 'bench'] });
   const { suite } = await load(`suites/${name}.js`);
   const only = values.only.split(',').filter((part) => part !== '');
   const unknown = only.filter((part) => !suite.parts?.includes(part));

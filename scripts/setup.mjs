@@ -12,6 +12,7 @@ const packages = {
   test: { cmake: 'cmake', chromium: 'chromium', zstd: 'zstd' },
   lint: { 'clang-format-14': 'clang-format-14' },
   fuzz: { cmake: 'cmake', 'clang-14': 'clang++-14', 'libclang-rt-14-dev': 'clang++-14' },
+  bench: { xdelta3: 'xdelta3' },
   sanitize: { cmake: 'cmake' },
   coverage: { cmake: 'cmake', gcovr: 'gcovr' },
 };
