@@ -34,6 +34,9 @@ constexpr const char* kSuites =
 constexpr long kMaxCertListBytes = 32 * 1024;
 constexpr size_t kMaxSessions = 256;
 constexpr uint8_t kSessionIdContext[] = "dwcp";
+/// A source and sink (0x0400). Nobody looks for it by its number, and OpenSSL has fewer to give out
+/// (BIO_get_new_index: 127 per process) than a process may have identities, one after the other.
+constexpr int kBioType = 0x0400 | 0xff;
 
 uint64_t now_ms() {
   timespec now{};
@@ -131,8 +134,7 @@ bool TlsContext::add_roots(std::span<const uint8_t> roots) {
 
 bool TlsContext::make_bio_method() {
   const Library& lib = *library_;
-  // 0x0400: a source and sink.
-  method_ = lib.BIO_meth_new(lib.BIO_get_new_index() | 0x0400, "dwcp");
+  method_ = lib.BIO_meth_new(kBioType, "dwcp");
   return method_ != nullptr && lib.BIO_meth_set_read(method_, TlsSession::on_bio_read) == 1 &&
          lib.BIO_meth_set_write(method_, TlsSession::on_bio_write) == 1 &&
          lib.BIO_meth_set_ctrl(method_, TlsSession::on_bio_control) == 1;

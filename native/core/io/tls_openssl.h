@@ -89,7 +89,6 @@ using BioControl = long (*)(Bio*, int, long, void*);
   FUNCTION(OSSL_PARAM_BLD_to_param, Param*, (ParamBuilder*))                          \
   FUNCTION(OSSL_PARAM_free, void, (Param*))                                           \
   FUNCTION(RAND_bytes, int, (uint8_t*, int))                                          \
-  FUNCTION(BIO_get_new_index, int, ())                                                \
   FUNCTION(BIO_meth_new, BioMethod*, (int, const char*))                              \
   FUNCTION(BIO_meth_free, void, (BioMethod*))                                         \
   FUNCTION(BIO_meth_set_read, int, (BioMethod*, BioIo))                               \
