@@ -1,4 +1,4 @@
-/** dwcp as its users run it: two nodes, a typed service. */
+/** dwcp as its users run it: two nodes, a typed service. Items come from a plain generator, as grpc-js's from a loop. */
 import { createNode } from '../../lib/index.ts';
 import { defineService, serverStream, unary } from '../../lib/rpc/index.ts';
 import type { Identity, Party } from './party.ts';
@@ -16,7 +16,7 @@ export const dwcp: Party = {
     const node = await createNode({ region: 'a', ...optionsOf(identity) });
     node.serve(service, {
       echo: (payload) => payload,
-      async *items() {
+      *items() {
         for (;;) yield item;
       },
     });

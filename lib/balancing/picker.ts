@@ -10,7 +10,7 @@ import type { Random } from '../random.ts';
 import { rendezvous } from './affinity.ts';
 import { EndpointRecord, type Endpoint } from './endpoint.ts';
 import { ServiceTimes } from './hedge.ts';
-import { Lease } from './lease.ts';
+import { Lease, type LeaseOwner } from './lease.ts';
 
 /** Options of {@link Picker}. */
 export interface PickerOptions {
@@ -65,6 +65,10 @@ export class Picker {
   readonly #exploration: number;
   readonly #records = new Map<string, EndpointRecord>();
   readonly #times = new ServiceTimes();
+  readonly #owner: LeaseOwner = {
+    now: () => this.#clock.monotonic(),
+    learn: (serviceMs) => this.#learn(serviceMs),
+  };
   #poolServiceMs = 1;
 
   constructor(options: PickerOptions) {
@@ -138,10 +142,7 @@ export class Picker {
   }
 
   #lease(record: EndpointRecord, nowMs: number): Lease {
-    return new Lease(record, nowMs, this.#times.hedgeDelayMs + record.rttMs, {
-      now: () => this.#clock.monotonic(),
-      learn: (serviceMs) => this.#learn(serviceMs),
-    });
+    return new Lease(record, nowMs, this.#times.hedgeDelayMs + record.rttMs, this.#owner);
   }
 
   #learn(serviceMs: number): void {

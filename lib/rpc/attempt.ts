@@ -4,8 +4,7 @@
  */
 import { DwcpError, isDwcpError } from '../errors.ts';
 import { Channel, type Link } from '../links/link.ts';
-import type { Priority } from '../transport/frame-pipe.ts';
-import type { Stream } from '../transport/stream.ts';
+import type { SendOptions, Stream } from '../transport/stream.ts';
 import { tooOldError } from './failures.ts';
 import { readMetadata } from './metadata.ts';
 import { Reader } from './reader.ts';
@@ -30,7 +29,7 @@ export interface Attempt {
   cancel(): void;
 }
 
-const rpcPriority: Priority = 1;
+const requestOptions: SendOptions = { end: true, priority: 1 };
 
 /** What this build writes to a peer. */
 export function versionFor(link: Link): RpcVersion {
@@ -61,8 +60,10 @@ class RemoteAttempt implements Attempt {
   readonly #header: HeaderFields;
   readonly #limits: WireLimits;
   #done: ((outcome: Outcome) => void) | undefined;
-  /** Settles with whether the whole request was handed to the pipe. */
-  readonly #sent: Promise<boolean>;
+  /** Whether the whole request was handed to the pipe; undefined while that is open. */
+  #sent: boolean | undefined;
+  /** How the attempt ended, when that came before it was known whether the request had left. */
+  #lostEarly: DwcpError | undefined;
 
   constructor(
     stream: Stream,
@@ -78,10 +79,10 @@ class RemoteAttempt implements Attempt {
     stream.onMessage((bytes) => this.#message(bytes));
     stream.onEnd(() => this.#lost(undefined));
     stream.onClose((error) => this.#lost(error));
-    this.#sent = stream.send(message, { end: true, priority: rpcPriority }).then(
-      () => this.#handedOver(),
-      (error: unknown) => this.#notSent(error),
-    );
+    stream.post(message, requestOptions, (error) => {
+      if (error) this.#notSent(error);
+      else this.#handedOver();
+    });
   }
 
   cancel(): void {
@@ -95,16 +96,16 @@ class RemoteAttempt implements Attempt {
     done?.(outcome);
   }
 
-  #handedOver(): boolean {
+  #handedOver(): void {
+    this.#sent = true;
     if (this.#header.oneWay) this.#finish({ type: 'ok', payload: new Uint8Array(0) });
-    return true;
+    if (this.#lostEarly) this.#finish({ type: 'lost', error: this.#lostEarly, sent: true });
   }
 
-  #notSent(cause: unknown): boolean {
-    const error = cause instanceof DwcpError ? cause : protocolError(String(cause));
-    this.#finish({ type: 'lost', error, sent: false });
+  #notSent(error: DwcpError): void {
+    this.#sent = false;
+    this.#finish({ type: 'lost', error: this.#lostEarly ?? error, sent: false });
     this.#stream.reset('ERR_DWCP_ABORTED', 'the request could not be sent');
-    return false;
   }
 
   #message(bytes: Buffer): void {
@@ -133,12 +134,8 @@ class RemoteAttempt implements Attempt {
       error.code === 'ERR_DWCP_STREAM_RESET' && isDwcpError(error.cause, 'ERR_DWCP_DEADLINE');
     if (peerExpired) return this.#finish({ type: 'expired' });
     if (this.#header.idempotent) this.#finish({ type: 'lost', error, sent: true });
-    else void this.#lostOnceSettled(error);
-  }
-
-  async #lostOnceSettled(error: DwcpError): Promise<void> {
-    const sent = await this.#sent;
-    this.#finish({ type: 'lost', error, sent });
+    else if (this.#sent === undefined) this.#lostEarly = error;
+    else this.#finish({ type: 'lost', error, sent: this.#sent });
   }
 }
 

@@ -67,6 +67,8 @@ export interface CallInput {
   readonly defaultDeadlineMs: number;
 }
 
+const nobody: readonly string[] = [];
+
 /** The request that checked options describe. @throws ERR_DWCP_INVALID_ARG, ERR_DWCP_LIMIT */
 export function callSpec(what: CallInput, options: CallOptions): CallSpec {
   const { service, codec, input, limits, selfId } = what;
@@ -81,8 +83,8 @@ export function callSpec(what: CallInput, options: CallOptions): CallSpec {
   if (finite && !(deadlineMs > 0 && deadlineMs <= headerBounds.deadlineMs)) {
     invalidArg('options.deadlineMs', `above 0 and at most ${headerBounds.deadlineMs}`, deadlineMs);
   }
-  const exclude = [...(options.exclude ?? [])];
-  if (options.local === false) exclude.push(selfId);
+  let exclude: readonly string[] = options.exclude ?? nobody;
+  if (options.local === false) exclude = [...exclude, selfId];
   return {
     service,
     payload,

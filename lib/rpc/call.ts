@@ -44,14 +44,15 @@ export interface CallEnvironment {
 
 /** How a call ended, for observers. */
 export interface CallResult {
-  readonly payload?: Uint8Array;
-  readonly error?: DwcpError;
+  readonly payload?: Uint8Array | undefined;
+  readonly error?: DwcpError | undefined;
   readonly nodeId: string | undefined;
   readonly attempts: number;
   readonly hedged: boolean;
 }
 
 interface Try {
+  readonly nodeId: string;
   readonly lease: Lease;
   readonly hedge: boolean;
   attempt: Attempt | undefined;
@@ -77,8 +78,12 @@ export class Call implements Waiter {
   readonly #env: CallEnvironment;
   readonly #settle: (result: CallResult) => void;
   readonly #deadlineAtMs: number;
-  readonly #tries = new Map<string, Try>();
-  #tried: Set<string>;
+  /** Monotonic ms of its beginning. */
+  readonly startMs: number;
+  /** Under way; nearly always one. */
+  #tries: Try[] = [];
+  /** Nodes not to use again; made when the first attempt was not enough. */
+  #tried: Set<string> | undefined;
   #attempts = 0;
   #hedged = false;
   #open = true;
@@ -91,8 +96,9 @@ export class Call implements Waiter {
     this.#spec = spec;
     this.#env = env;
     this.#settle = settle;
-    this.#deadlineAtMs = env.clock.monotonic() + spec.deadlineMs;
-    this.#tried = new Set(spec.exclude);
+    this.startMs = env.clock.monotonic();
+    this.#deadlineAtMs = this.startMs + spec.deadlineMs;
+    if (spec.exclude.length > 0) this.#tried = new Set(spec.exclude);
   }
 
   start(): void {
@@ -109,7 +115,7 @@ export class Call implements Waiter {
   }
 
   rescue(nodeId: string): void {
-    const stuck = this.#tries.get(nodeId);
+    const stuck = this.#tries.find((entry) => entry.nodeId === nodeId);
     if (!stuck || stuck.rescued || !this.#open || !this.#spec.idempotent) return;
     if (this.#hedge() || this.#hedgeAgain()) stuck.rescued = true;
     else this.#env.route.waiting.add(this);
@@ -117,18 +123,23 @@ export class Call implements Waiter {
 
   wake(): void {
     if (!this.#open) return;
-    const unanswered = this.#tries.size > 0;
+    const unanswered = this.#tries.length > 0;
     if (unanswered ? this.#hedgeAgain() : this.#launchAgain()) this.#stopWaiting();
   }
 
   /** With every endpoint tried, those that lost the call and are back may have it once more. */
   #launchAgain(): boolean {
-    this.#tried = new Set([...this.#spec.exclude, ...this.#tries.keys()]);
+    this.#forgetTried();
     return this.#launch(false);
   }
 
+  #forgetTried(): void {
+    const underWay = this.#tries.map(({ nodeId }) => nodeId);
+    this.#tried = new Set([...this.#spec.exclude, ...underWay]);
+  }
+
   #hedgeAgain(): boolean {
-    this.#tried = new Set([...this.#spec.exclude, ...this.#tries.keys()]);
+    this.#forgetTried();
     return this.#hedge();
   }
 
@@ -143,6 +154,7 @@ export class Call implements Waiter {
       });
       if (!lease) return false;
       this.#attempts += 1;
+      this.#tried ??= new Set();
       this.#tried.add(lease.endpoint.id);
       if (this.#begin(lease, hedge)) return true;
     }
@@ -150,9 +162,9 @@ export class Call implements Waiter {
   }
 
   #begin(lease: Lease, hedge: boolean): boolean {
-    const { clock, route } = this.#env;
     const nodeId = lease.endpoint.id;
     const entry: Try = {
+      nodeId,
       lease,
       hedge,
       attempt: undefined,
@@ -161,8 +173,9 @@ export class Call implements Waiter {
       rescued: false,
     };
     try {
-      entry.attempt = this.#env.start(nodeId, this.#header(), this.#spec.payload, (outcome) =>
-        this.#onOutcome(nodeId, entry, outcome),
+      const header = headerOf(this.#spec, this.#deadlineAtMs, lease.startMs);
+      entry.attempt = this.#env.start(nodeId, header, this.#spec.payload, (outcome) =>
+        this.#onOutcome(entry, outcome),
       );
     } catch (error) {
       this.#lastError = asError(error);
@@ -170,28 +183,24 @@ export class Call implements Waiter {
       else lease.fail();
       return false;
     }
-    this.#tries.set(nodeId, entry);
-    route.enter(nodeId, this);
+    this.#tries.push(entry);
+    this.#env.route.enter(nodeId, this);
     const delayMs = lease.hedgeDelayMs + this.#spec.payload.length / assumedBytesPerMs;
-    this.#armLate(nodeId, entry, delayMs, clock.monotonic() + delayMs);
+    this.#armLate(entry, delayMs, lease.startMs + delayMs);
     return true;
   }
 
-  #header(): HeaderFields {
-    return headerOf(this.#spec, this.#deadlineAtMs, this.#env.clock.monotonic());
-  }
-
-  #armLate(nodeId: string, entry: Try, delayMs: number, dueMs: number): void {
+  #armLate(entry: Try, delayMs: number, dueMs: number): void {
     entry.timer = this.#env.clock.setTimer(() => {
       const nowMs = this.#env.clock.monotonic();
-      if (nowMs - dueMs > loopLagMs) this.#armLate(nodeId, entry, 1, nowMs + 1);
-      else this.#onLate(nodeId, entry);
+      if (nowMs - dueMs > loopLagMs) this.#armLate(entry, 1, nowMs + 1);
+      else this.#onLate(entry);
     }, Math.ceil(delayMs));
   }
 
-  #onLate(nodeId: string, entry: Try): void {
+  #onLate(entry: Try): void {
     entry.late = true;
-    if (entry.lease.late()) return this.#env.route.silent(nodeId);
+    if (entry.lease.late()) return this.#env.route.silent(entry.nodeId);
     if (!this.#spec.idempotent || entry.rescued) return;
     if (this.#env.hedgeBudget.withdraw(this.#env.clock.monotonic())) entry.rescued = this.#hedge();
   }
@@ -203,10 +212,11 @@ export class Call implements Waiter {
     return true;
   }
 
-  #onOutcome(nodeId: string, entry: Try, outcome: Outcome): void {
+  #onOutcome(entry: Try, outcome: Outcome): void {
     if (!this.#open) return;
+    const { nodeId } = entry;
     entry.timer?.cancel();
-    this.#tries.delete(nodeId);
+    this.#tries = this.#tries.length === 1 ? [] : this.#tries.filter((other) => other !== entry);
     this.#env.route.leave(nodeId, this);
     const tookMs = this.#env.clock.monotonic() - entry.lease.startMs;
     if (outcome.type === 'lost') return this.#onLost(entry, outcome.error, outcome.sent);
@@ -229,7 +239,7 @@ export class Call implements Waiter {
   /** The handler's clock reached the deadline a moment before ours. */
   #onExpired(entry: Try): void {
     entry.lease.fail();
-    if (this.#tries.size === 0) this.#onDeadline();
+    if (this.#tries.length === 0) this.#onDeadline();
   }
 
   #onRefused(nodeId: string, reason: Refusal): void {
@@ -246,7 +256,7 @@ export class Call implements Waiter {
         return;
       }
     }
-    if (this.#tries.size === 0) this.#waitOrFail();
+    if (this.#tries.length === 0) this.#waitOrFail();
   }
 
   /** No endpoint is left: wait for one if links may come back, else report the last error. */
@@ -278,7 +288,7 @@ export class Call implements Waiter {
     this.#finish({
       error: new DwcpError('ERR_DWCP_DEADLINE', message, {
         cause: this.#lastError,
-        detail: { service, deadlineMs, triedNodes: [...this.#tried] },
+        detail: { service, deadlineMs, triedNodes: [...(this.#tried ?? [])] },
       }),
     });
   }
@@ -289,14 +299,16 @@ export class Call implements Waiter {
     this.#deadline?.cancel();
     this.#stopWaiting();
     this.#unlisten?.();
-    for (const [id, entry] of this.#tries) {
+    const losers = this.#tries;
+    this.#tries = [];
+    for (const entry of losers) {
       entry.timer?.cancel();
-      this.#env.route.leave(id, this);
+      this.#env.route.leave(entry.nodeId, this);
       if (entry.late && isDwcpError(result.error, 'ERR_DWCP_DEADLINE')) entry.lease.fail();
       else entry.lease.abandon();
       entry.attempt?.cancel();
     }
-    this.#tries.clear();
-    this.#settle({ ...result, nodeId, attempts: this.#attempts, hedged: this.#hedged });
+    const { payload, error } = result;
+    this.#settle({ payload, error, nodeId, attempts: this.#attempts, hedged: this.#hedged });
   }
 }

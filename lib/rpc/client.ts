@@ -40,7 +40,8 @@ type ClientStats = Omit<RpcStats, 'handling' | 'handled' | 'refused' | 'malforme
 /** See the file header. */
 export class Client {
   readonly #options: ClientOptions;
-  readonly #routes = new Map<string, Route>();
+  /** By service. */
+  readonly #environments = new Map<string, CallEnvironment>();
   readonly #calls = new Set<Call>();
   readonly #streams = new Set<StreamCall>();
   readonly #retryBudget = new Budget({ share: 0.2, perSecond: 10, burst: 100 });
@@ -58,7 +59,7 @@ export class Client {
   }
 
   /** Runs a call; its value. */
-  async call(
+  call(
     service: string,
     codec: ResolvedCodec,
     input: unknown,
@@ -66,15 +67,22 @@ export class Client {
   ): Promise<unknown> {
     const { limits, self } = this.#options;
     const { defaultDeadlineMs } = limits;
-    const what = { service, codec, input, limits, selfId: self.nodeId, defaultDeadlineMs };
-    const spec = callSpec(what, options);
-    const full = this.#full();
-    if (full) throw full;
-    const result = await this.#run(spec);
-    if (result.error) throw result.error;
-    // A codec of the user's own is not asked to read a reply that never was.
-    if (spec.oneWay && codec.name !== undefined) return undefined;
-    return codec.decode(asBuffer(result.payload));
+    return new Promise((resolve, reject) => {
+      const what = { service, codec, input, limits, selfId: self.nodeId, defaultDeadlineMs };
+      const spec = callSpec(what, options);
+      const full = this.#full();
+      if (full) throw full;
+      this.#run(spec, ({ error, payload }) => {
+        if (error) return reject(error);
+        // A codec of the user's own is not asked to read a reply that never was.
+        if (spec.oneWay && codec.name !== undefined) return resolve(undefined);
+        try {
+          resolve(codec.decode(asBuffer(payload)));
+        } catch (undecodable) {
+          reject(undecodable);
+        }
+      });
+    });
   }
 
   /** Prepares a stream; it begins when its first item is asked for, or with `startNow`. */
@@ -112,13 +120,13 @@ export class Client {
 
   /** A peer's link or announcement changed. */
   changed(nodeId: string): void {
-    for (const route of this.#routes.values()) route.changed(nodeId);
+    for (const { route } of this.#environments.values()) route.changed(nodeId);
     this.#dropUnused();
   }
 
   /** This node began or stopped to serve a name. */
   own(service: string, served: boolean): void {
-    this.#routes.get(service)?.own(served);
+    this.#environments.get(service)?.route.own(served);
     this.#dropUnused();
   }
 
@@ -133,7 +141,7 @@ export class Client {
       latencyMs: this.#latencyMs.snapshot(),
       retryTokens: this.#retryBudget.balance,
       hedgeTokens: this.#hedgeBudget.balance,
-      services: [...this.#routes.values()].map((route) => ({
+      services: [...this.#environments.values()].map(({ route }) => ({
         service: route.service,
         endpoints: route.picker.stats(),
       })),
@@ -162,47 +170,28 @@ export class Client {
     });
   }
 
-  /** What calls and streams of a route share; the route is held until `#ended`. */
-  #enter(service: string): Omit<CallEnvironment, 'start'> {
-    const { clock } = this.#options;
-    const route = this.#route(service);
-    const nowMs = clock.monotonic();
+  /** What calls and streams of a service share; its route is held until `#ended`. */
+  #enter(service: string): CallEnvironment {
+    const env = this.#environment(service);
+    const nowMs = env.clock.monotonic();
     this.#retryBudget.deposit(nowMs);
     this.#hedgeBudget.deposit(nowMs);
     this.#started += 1;
-    route.hold();
-    return {
-      clock,
-      route,
-      retryBudget: this.#retryBudget,
-      hedgeBudget: this.#hedgeBudget,
-      counters: this.#counters,
-    };
+    env.route.hold();
+    return env;
   }
 
-  #run(spec: CallSpec): Promise<CallResult> {
-    const { clock, self, server, directory, limits } = this.#options;
-    const env: CallEnvironment = {
-      ...this.#enter(spec.service),
-      start: (nodeId, header, payload, done) => {
-        if (nodeId === self.nodeId) return attemptLocal(server, self, header, payload, done);
-        const link = directory.linkFor(nodeId, spec.service);
-        if (!link) throw new DwcpError('ERR_DWCP_LINK_DOWN', `no link to ${nodeId}`);
-        return attemptRemote(link, header, payload, limits, done);
-      },
-    };
-    const startMs = clock.monotonic();
-    return new Promise((resolve) => {
-      const call = new Call(spec, env, (result) => {
-        const durationMs = clock.monotonic() - startMs;
-        this.#calls.delete(call);
-        if (!result.error) this.#latencyMs.record(durationMs);
-        this.#ended(env.route, 'unary', result, durationMs);
-        resolve(result);
-      });
-      this.#calls.add(call);
-      call.start();
+  #run(spec: CallSpec, onResult: (result: CallResult) => void): void {
+    const env = this.#enter(spec.service);
+    const call = new Call(spec, env, (result) => {
+      const durationMs = env.clock.monotonic() - call.startMs;
+      this.#calls.delete(call);
+      if (!result.error) this.#latencyMs.record(durationMs);
+      this.#ended(env.route, 'unary', result, durationMs);
+      onResult(result);
     });
+    this.#calls.add(call);
+    call.start();
   }
 
   #start(stream: StreamCall, spec: StreamSpec, kind: StreamingKind): void {
@@ -237,7 +226,7 @@ export class Client {
     const { error, nodeId, attempts, hedged } = result;
     const { service } = route;
     route.release();
-    if (route.unused) this.#routes.delete(service);
+    if (route.unused) this.#environments.delete(service);
     if (error) this.#failed += 1;
     else this.#ok += 1;
     if (callChannel.hasSubscribers) {
@@ -259,18 +248,32 @@ export class Client {
     if (this.#calls.size + this.#streams.size === 0) this.#idle?.();
   }
 
-  #route(service: string): Route {
-    const known = this.#routes.get(service);
+  #environment(service: string): CallEnvironment {
+    const known = this.#environments.get(service);
     if (known) return known;
-    const { clock, random, self, health, directory, handlers } = this.#options;
+    const { clock, random, self, health, directory, handlers, server, limits } = this.#options;
     const options = { clock, random, self, health, directory };
-    const route = new Route(service, options, handlers.has(service));
-    this.#routes.set(service, route);
-    return route;
+    const env: CallEnvironment = {
+      clock,
+      route: new Route(service, options, handlers.has(service)),
+      retryBudget: this.#retryBudget,
+      hedgeBudget: this.#hedgeBudget,
+      counters: this.#counters,
+      start: (nodeId, header, payload, done) => {
+        if (nodeId === self.nodeId) return attemptLocal(server, self, header, payload, done);
+        const link = directory.linkFor(nodeId, service);
+        if (!link) throw new DwcpError('ERR_DWCP_LINK_DOWN', `no link to ${nodeId}`);
+        return attemptRemote(link, header, payload, limits, done);
+      },
+    };
+    this.#environments.set(service, env);
+    return env;
   }
 
   #dropUnused(): void {
-    for (const [service, route] of this.#routes) if (route.unused) this.#routes.delete(service);
+    for (const [service, { route }] of this.#environments) {
+      if (route.unused) this.#environments.delete(service);
+    }
   }
 }
 

@@ -33,14 +33,21 @@ export interface Admission {
   release(): void;
 }
 
+/** Names found good: the same few are asked for again and again. */
+const goodNames = new Set<string>();
+const maxGoodNames = 4_096;
+
 /** Checks a service name: well-formed text of 1 to 255 bytes. @throws ERR_DWCP_INVALID_ARG */
 export function checkServiceName(service: unknown): string {
   if (typeof service !== 'string') return invalidArg('service', 'a string', service);
+  if (goodNames.has(service)) return service;
   const bytes = Buffer.from(service);
   const fits = bytes.length >= 1 && bytes.length <= headerBounds.serviceBytes;
   if (!fits || bytes.toString() !== service) {
     return invalidArg('service', '1 to 255 bytes of well-formed text', service);
   }
+  if (goodNames.size >= maxGoodNames) goodNames.clear();
+  goodNames.add(service);
   return service;
 }
 

@@ -4,7 +4,7 @@
  */
 import { DwcpError, isDwcpError } from '../errors.ts';
 import type { Link, Links } from '../links/link.ts';
-import type { Stream } from '../transport/stream.ts';
+import type { SendOptions, Stream } from '../transport/stream.ts';
 import type { Directory } from './directory.ts';
 import type { Reply, Server } from './server.ts';
 import {
@@ -145,11 +145,12 @@ class InboundStream {
 
 function answer(stream: Stream, reply: Reply, version: RpcVersion): void {
   if (reply.type === 'expired') return stream.reset('ERR_DWCP_DEADLINE', 'not answered in time');
-  stream.send(encodeReply(reply, version), { end: true }).catch((error: unknown) => {
-    const code = error instanceof DwcpError ? error.code : 'ERR_DWCP_ABORTED';
-    stream.reset(code, 'the reply could not be sent');
+  stream.post(encodeReply(reply, version), lastMessage, (error) => {
+    if (error) stream.reset(error.code, 'the reply could not be sent');
   });
 }
+
+const lastMessage: SendOptions = { end: true };
 
 function encodeReply(
   reply: Exclude<Reply, { type: 'expired' }>,

@@ -4,6 +4,7 @@
  */
 import type { Client, StreamingKind } from './client.ts';
 import { checkCall, checkStream } from './call-spec.ts';
+import { checkServiceName } from './handlers.ts';
 import {
   callThrough,
   streamThrough,
@@ -20,6 +21,9 @@ import type {
   RequestOptions,
   StreamOptions,
 } from './types.ts';
+
+/** What a caller that names no options gives. */
+const noOptions: StreamOptions = Object.freeze({});
 
 /** See the file header. */
 export class Invoker {
@@ -43,26 +47,36 @@ export class Invoker {
     service: string,
     { kind, codec, options: defaults }: AnyMethod,
     input: unknown,
-    options: StreamOptions,
+    options: StreamOptions = noOptions,
   ): Promise<unknown> | ItemStream<unknown> {
+    if (options === noOptions && kind === 'unary') {
+      // The method's own were checked when it was defined.
+      return this.#unary(service, codec, input, defaults, false);
+    }
     const { deadlineMs = defaults.deadlineMs, idempotent = defaults.idempotent } = options;
     const all = { ...options, deadlineMs, idempotent };
     if (kind === 'unary' || kind === 'oneWay') {
-      return this.#unary(service, codec, input, { ...all, oneWay: kind === 'oneWay' });
+      return this.#unary(service, codec, input, { ...all, oneWay: kind === 'oneWay' }, true);
     }
     if (kind === 'clientStream') return this.#upload(service, codec, input, all);
     checkStream(service, all);
     return this.#items(service, kind, codec, input, all);
   }
 
-  async #unary(
+  #unary(
     service: string,
     codec: ResolvedCodec,
     input: unknown,
     options: CallOptions,
+    check: boolean,
   ): Promise<unknown> {
-    checkCall(service, options);
-    return this.#call(service, codec, input, options);
+    try {
+      if (check) checkCall(service, options);
+      else checkServiceName(service);
+      return this.#call(service, codec, input, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #call(

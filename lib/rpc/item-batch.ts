@@ -5,6 +5,7 @@
  * time. All lengths are checked when the message arrives, before any item is handed out.
  */
 import { DwcpError } from '../errors.ts';
+import { SpareBuffer } from '../transport/spare-buffer.ts';
 
 const lead: Uint8Array = Buffer.from([2, 7]);
 const lengthBytes = 4;
@@ -16,9 +17,12 @@ const firstCapacityBytes = 2 * 1024;
 
 /** Collects items for one message. */
 export class BatchWriter {
+  readonly #spare = new SpareBuffer(firstCapacityBytes);
   #bytes: Buffer | undefined;
   #usedBytes = 0;
-  #capacityBytes = firstCapacityBytes;
+  /** What {@link take} handed out, until {@link settled}. */
+  #lent: Buffer | undefined;
+  #lentBytes = 0;
 
   get empty(): boolean {
     return this.#usedBytes === 0;
@@ -31,36 +35,35 @@ export class BatchWriter {
 
   /** Copies an item in. */
   add(item: Uint8Array): void {
-    const neededBytes = Math.max(this.#usedBytes, lead.length) + lengthBytes + item.length;
-    let bytes = this.#bytes;
-    if (bytes === undefined || neededBytes > bytes.length) bytes = this.#grow(neededBytes);
     let at = this.#usedBytes;
+    const neededBytes = Math.max(at, lead.length) + lengthBytes + item.length;
+    let bytes = this.#bytes;
+    if (bytes === undefined || neededBytes > bytes.length) {
+      bytes = this.#spare.grow(bytes, at, neededBytes);
+      this.#bytes = bytes;
+    }
     if (at === 0) {
       bytes.set(lead);
       at = lead.length;
     }
     at = bytes.writeUInt32BE(item.length, at);
     bytes.set(item, at);
-    this.#usedBytes = at + item.length;
+    this.#usedBytes = neededBytes;
   }
 
-  /** The message; the writer begins another. */
+  /** The message, lent until {@link settled}; the writer begins another. One at a time. */
   take(): Buffer {
-    const message = this.#bytes!.subarray(0, this.#usedBytes);
-    const idleBytes = this.#usedBytes * 4;
-    if (idleBytes < this.#capacityBytes)
-      this.#capacityBytes = Math.max(idleBytes, firstCapacityBytes);
+    this.#lent = this.#bytes;
+    this.#lentBytes = this.#usedBytes;
     this.#bytes = undefined;
     this.#usedBytes = 0;
-    return message;
+    return this.#lent!.subarray(0, this.#lentBytes);
   }
 
-  #grow(neededBytes: number): Buffer {
-    while (this.#capacityBytes < neededBytes) this.#capacityBytes *= 2;
-    const grown = Buffer.allocUnsafeSlow(this.#capacityBytes);
-    this.#bytes?.copy(grown, 0, 0, this.#usedBytes);
-    this.#bytes = grown;
-    return grown;
+  /** Nobody reads the last message any more: its memory is used again. */
+  settled(): void {
+    if (this.#lent) this.#spare.giveBack(this.#lent, this.#lentBytes);
+    this.#lent = undefined;
   }
 }
 

@@ -128,6 +128,7 @@ export class ItemSender {
 
   readonly #onSent = (): void => {
     this.#sending = undefined;
+    this.#writer.settled();
     if (!this.#writer.empty) this.#flush();
   };
 

@@ -41,6 +41,17 @@ export class LocalStream implements Stream {
     await taken;
   }
 
+  post(
+    parts: Uint8Array | readonly Uint8Array[],
+    options: SendOptions,
+    onSettled: (error: DwcpError | undefined) => void,
+  ): void {
+    this.send(parts, options).then(
+      () => onSettled(undefined),
+      (error: unknown) => onSettled(error as DwcpError),
+    );
+  }
+
   end(): void {
     if (this.#closed || this.#ended) return;
     this.#ended = true;

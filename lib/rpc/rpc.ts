@@ -125,7 +125,7 @@ class NodeRpc implements Rpc {
     service: string,
     method: AnyMethod,
     input: unknown,
-    options: StreamOptions = {},
+    options?: StreamOptions,
   ): Promise<unknown> | ItemStream<unknown> {
     this.#assertOpen();
     return this.#invoker.invoke(service, method, input, options);

@@ -160,11 +160,11 @@ export function decodeMessage(bytes: Buffer, limits: WireLimits): Message {
     throw new DwcpError('ERR_DWCP_FRAME_VERSION', `rpc message has version ${version}`);
   }
   const type = reader.u8();
+  if (type === MessageType.ok) return { type: 'ok', payload: readPayload(reader, limits) };
   if (type === MessageType.request) {
     const header = readHeader(reader, version, false);
     return { type: 'request', version, header, payload: readPayload(reader, limits) };
   }
-  if (type === MessageType.ok) return { type: 'ok', payload: readPayload(reader, limits) };
   if (type === MessageType.error) return readError(reader, version);
   if (type === MessageType.refused) return readRefused(reader, version);
   if (type === MessageType.announce && version === 1) return readAnnounce(reader, limits);

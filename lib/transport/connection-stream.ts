@@ -58,19 +58,25 @@ export class ConnectionStream implements Stream, LateTaker {
   }
 
   send(parts: Uint8Array | readonly Uint8Array[], options: SendOptions = noOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.post(parts, options, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  post(
+    parts: Uint8Array | readonly Uint8Array[],
+    options: SendOptions,
+    onSettled: (error: DwcpError | undefined) => void,
+  ): void {
     const refusal = this.#refusal(options);
-    if (refusal) return Promise.reject(refusal);
+    if (refusal) return queueMicrotask(() => onSettled(refusal));
     const list = parts instanceof Uint8Array ? [parts] : parts;
     const message = new OutMessage(list, options.priority ?? this.#priority, options.end ?? false);
     const full = this.#full(message.sizeBytes);
-    if (full) return Promise.reject(full);
-    const sent = new Promise<void>((resolve, reject) => {
-      message.onHanded = resolve;
-      message.onFailed = reject;
-    });
+    if (full) return queueMicrotask(() => onSettled(full));
+    message.onSettled = onSettled;
     if (options.signal) this.#cancelOn(options.signal, message);
     this.#queue(message);
-    return sent;
   }
 
   end(): void {
@@ -127,7 +133,7 @@ export class ConnectionStream implements Stream, LateTaker {
     this.inbound.close();
     for (const message of this.outbound.clear()) {
       this.#host.unqueued(message.remainingBytes);
-      message.onFailed(error ?? new DwcpError('ERR_DWCP_CLOSED', 'The stream ended'));
+      message.onSettled(error ?? new DwcpError('ERR_DWCP_CLOSED', 'The stream ended'));
     }
     this.#host.closed(this, reset);
     queueMicrotask(() => this.#tellClose());
@@ -162,21 +168,17 @@ export class ConnectionStream implements Stream, LateTaker {
   }
 
   #cancelOn(signal: AbortSignal, message: OutMessage): void {
-    const { onHanded, onFailed } = message;
+    const { onSettled } = message;
     const cancel = (): void => {
       const error = aborted(signal);
       if (this.outbound.withdraw(message)) {
         this.#host.unqueued(message.sizeBytes);
-        message.onFailed(error);
+        message.onSettled(error);
       } else this.close(error, error);
     };
-    message.onHanded = () => {
+    message.onSettled = (error) => {
       unlisten();
-      onHanded();
-    };
-    message.onFailed = (error) => {
-      unlisten();
-      onFailed(error);
+      onSettled(error);
     };
     const unlisten = onAbort(signal, cancel);
   }

@@ -114,16 +114,29 @@ export class FrameEncoder {
    * @throws ERR_DWCP_LIMIT when a payload is longer than `maxPayloadBytes`
    */
   encode(frames: readonly OutgoingFrame[]): Buffer {
+    const out = Buffer.allocUnsafe(this.sizeOf(frames));
+    this.encodeInto(frames, out, 0);
+    return out;
+  }
+
+  /**
+   * What frames take on the wire, bytes.
+   * @throws ERR_DWCP_LIMIT when a payload is longer than `maxPayloadBytes`
+   */
+  sizeOf(frames: readonly OutgoingFrame[]): number {
     let totalBytes = frames.length * headerSizeBytes;
     for (const frame of frames) {
       const sizeBytes = payloadSizeBytes(frame);
       if (sizeBytes > this.#options.maxPayloadBytes) throw tooLong(sizeBytes, this.#options);
       totalBytes += sizeBytes;
     }
-    const out = Buffer.allocUnsafe(totalBytes);
-    let offset = 0;
-    for (const frame of frames) offset = this.#encodeOne(frame, out, offset);
-    return out;
+    return totalBytes;
+  }
+
+  /** Writes frames back to back from `offset` on, where {@link sizeOf} of them must fit. */
+  encodeInto(frames: readonly OutgoingFrame[], out: Buffer, offset: number): void {
+    let at = offset;
+    for (const frame of frames) at = this.#encodeOne(frame, out, at);
   }
 
   #encodeOne(frame: OutgoingFrame, out: Buffer, start: number): number {
@@ -156,17 +169,17 @@ export function tooLong(sizeBytes: number, options: EnvelopeOptions): DwcpError 
 }
 
 /**
- * Verifies the CRC of one whole frame. Zeroes the CRC field in place: the bytes must be ours.
+ * Verifies the CRC of the whole frame between two offsets. Zeroes the CRC field in place: the bytes must be ours.
  * @throws ERR_DWCP_FRAME_CHECKSUM
  */
-export function verifyFrame(frame: Buffer, checksum: boolean): void {
-  const expected = frame.readUInt32LE(crcOffset);
+export function verifyFrame(bytes: Buffer, start: number, end: number, checksum: boolean): void {
+  const expected = bytes.readUInt32LE(start + crcOffset);
   if (!checksum) {
     if (expected === 0) return;
     throw new DwcpError('ERR_DWCP_FRAME_CHECKSUM', 'The CRC field must be zero on this link');
   }
-  frame.writeUInt32LE(0, crcOffset);
-  if (crc32c(frame) !== expected) {
+  bytes.writeUInt32LE(0, start + crcOffset);
+  if (crc32c(bytes.subarray(start, end)) !== expected) {
     throw new DwcpError('ERR_DWCP_FRAME_CHECKSUM', 'The frame does not match its CRC-32C');
   }
 }

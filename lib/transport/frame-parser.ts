@@ -66,7 +66,7 @@ export class FrameParser {
         const available = chunk.length - offset;
         const needed = this.#neededBytes(chunk, offset, available);
         if (available < needed) return this.#startCarry(chunk, offset);
-        this.#take(chunk.subarray(offset, offset + needed), out);
+        this.#take(chunk, offset, offset + needed, out);
         offset += needed;
       }
     }
@@ -108,10 +108,10 @@ export class FrameParser {
       // The header is complete now, but it may promise a payload.
       if (this.#neededBytes(this.#carry, 0, this.#filled) === needed) break;
     }
-    const unit = this.#carry.subarray(0, this.#filled);
+    const [unit, unitBytes] = [this.#carry, this.#filled];
     [this.#carry, this.#spare] = [this.#spare, this.#carry];
     this.#filled = 0;
-    this.#take(unit, out);
+    this.#take(unit, 0, unitBytes, out);
     return offset;
   }
 
@@ -122,18 +122,20 @@ export class FrameParser {
     this.#carry = grown;
   }
 
-  #take(unit: Buffer, out: Frame[]): void {
+  /** Takes the unit between two offsets. */
+  #take(bytes: Buffer, start: number, end: number, out: Frame[]): void {
     if (this.#version === undefined) {
-      this.#version = agreeVersion(unit, this.#options.versions ?? wireVersions);
+      const preface = bytes.subarray(start, end);
+      this.#version = agreeVersion(preface, this.#options.versions ?? wireVersions);
       return;
     }
-    verifyFrame(unit, this.#options.checksum);
+    verifyFrame(bytes, start, end, this.#options.checksum);
     out.push({
-      kind: unit[4]! as FrameKind,
-      flags: unit[5]!,
-      channel: unit.readUInt16LE(6),
-      stream: unit.readUInt32LE(8),
-      payload: unit.subarray(headerSizeBytes),
+      kind: bytes[start + 4]! as FrameKind,
+      flags: bytes[start + 5]!,
+      channel: bytes.readUInt16LE(start + 6),
+      stream: bytes.readUInt32LE(start + 8),
+      payload: bytes.subarray(start + headerSizeBytes, end),
     });
   }
 }

@@ -124,15 +124,15 @@ export class FrameSender {
   };
 
   #hand(frames: readonly OutgoingFrame[]): void {
+    let down: DwcpError | undefined;
     try {
       this.#writable = this.#options.pipe.send(frames);
-      for (let left = this.#handed.size; left > 0; left--) this.#handed.shift()!.onHanded();
     } catch (cause) {
       // The pipe is closing and says so with onClose in a moment.
       this.#writable = false;
-      const down = new DwcpError('ERR_DWCP_LINK_DOWN', 'The link closed', { cause });
-      for (let left = this.#handed.size; left > 0; left--) this.#handed.shift()!.onFailed(down);
+      down = new DwcpError('ERR_DWCP_LINK_DOWN', 'The link closed', { cause });
     }
+    for (let left = this.#handed.size; left > 0; left--) this.#handed.shift()!.onSettled(down);
   }
 
   /** A batch of about `roomBytes`, control frames first. */

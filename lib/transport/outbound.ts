@@ -29,8 +29,7 @@ export class OutMessage {
   readonly priority: Priority;
   readonly fin: boolean;
   /** Set by whoever waits for the message. */
-  onHanded: () => void = nothing;
-  onFailed: (error: DwcpError) => void = nothing;
+  onSettled: (error: DwcpError | undefined) => void = nothing;
   /** False for a bare half-close. */
   readonly isMessage: boolean;
   sentBytes = 0;

@@ -1,6 +1,6 @@
 /**
  * `FramePipe` over a connected node:net or node:tls socket. One tick is one write: frames are copied
- * into a buffer as they are handed over, and the socket stays corked until the tick ends.
+ * into a buffer as they are handed over (write-queue.ts).
  * The pipe owns the socket. It reads nothing between being handed out and `start`.
  */
 import type { Socket } from 'node:net';
@@ -17,6 +17,7 @@ import type {
   PipeStats,
 } from './frame-pipe.ts';
 import { FrameParser } from './frame-parser.ts';
+import { WriteQueue } from './write-queue.ts';
 
 const keepAliveDelayMs = 15_000;
 
@@ -40,6 +41,7 @@ export class SocketPipe implements FramePipe {
   readonly #clock: Clock;
   readonly #limits: LinkLimits;
   readonly #encoder: FrameEncoder;
+  readonly #writes: WriteQueue;
   readonly #parser: FrameParser;
   #handler: PipeHandler | undefined;
   #delivering = false;
@@ -52,7 +54,6 @@ export class SocketPipe implements FramePipe {
   #state: 'open' | 'closing' | 'closed' = 'open';
   #error: DwcpError | undefined;
   #reported = false;
-  #corked = false;
   #blocked = false;
   #bytesIn = 0;
   #bytesOut = 0;
@@ -73,9 +74,11 @@ export class SocketPipe implements FramePipe {
     };
     this.#encoder = new FrameEncoder(envelope);
     this.#parser = new FrameParser(envelope);
+    this.#writes = new WriteQueue(socket, () => this.#onWritten());
     this.#listen(socket);
     this.#armDeadline(() => this.destroy(prefaceLate(options.limits.handshakeTimeoutMs)));
-    this.#write(encodePreface());
+    const preface = encodePreface();
+    this.#write(preface.length, (into, offset) => void into.set(preface, offset));
   }
 
   /** Calls one of the two once: the peer's preface was read, or the pipe closed before. */
@@ -93,16 +96,18 @@ export class SocketPipe implements FramePipe {
 
   send(frames: readonly OutgoingFrame[]): boolean {
     if (this.#state !== 'open') throw new DwcpError('ERR_DWCP_CLOSED', 'The pipe is closed');
-    this.#write(this.#encoder.encode(frames));
+    this.#write(this.#encoder.sizeOf(frames), (into, offset) =>
+      this.#encoder.encodeInto(frames, into, offset),
+    );
     this.#framesOut += frames.length;
-    this.#blocked = this.#socket.writableLength >= this.#limits.pipeHighWaterBytes;
+    this.#blocked = this.#writes.bufferedBytes >= this.#limits.pipeHighWaterBytes;
     return !this.#blocked;
   }
 
   close(): void {
     if (this.#state !== 'open') return;
     this.#state = 'closing';
-    this.#uncork();
+    this.#writes.flush();
     this.#socket.end();
     this.#socket.resume();
     this.#armDeadline(() => this.#socket.destroy());
@@ -121,7 +126,7 @@ export class SocketPipe implements FramePipe {
       bytesOut: this.#bytesOut,
       framesIn: this.#framesIn,
       framesOut: this.#framesOut,
-      bufferedBytes: this.#socket.writableLength,
+      bufferedBytes: this.#writes.bufferedBytes,
     };
   }
 
@@ -185,7 +190,7 @@ export class SocketPipe implements FramePipe {
       this.#error = error as DwcpError;
     }
     this.#state = 'closing';
-    this.#uncork();
+    this.#writes.flush();
     this.#armDeadline(() => this.#socket.destroy());
   }
 
@@ -197,28 +202,17 @@ export class SocketPipe implements FramePipe {
     if (this.#delivering) this.#handler!.onClose(this.#error);
   }
 
-  #write(bytes: Buffer): void {
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(() => this.#uncork());
-    }
-    this.#bytesOut += bytes.length;
-    this.#socket.write(bytes, this.#onWritten);
+  #write(sizeBytes: number, fill: (into: Buffer, offset: number) => void): void {
+    this.#bytesOut += sizeBytes;
+    this.#writes.append(sizeBytes, fill);
   }
 
-  #uncork(): void {
-    if (!this.#corked) return;
-    this.#corked = false;
-    this.#socket.uncork();
-  }
-
-  readonly #onWritten = (): void => {
+  #onWritten(): void {
     if (!this.#blocked || this.#state !== 'open') return;
-    if (this.#socket.writableLength >= this.#limits.pipeHighWaterBytes) return;
+    if (this.#writes.bufferedBytes >= this.#limits.pipeHighWaterBytes) return;
     this.#blocked = false;
     this.#handler?.onWritable();
-  };
+  }
 }
 
 function prefaceLate(timeoutMs: number): DwcpError {

@@ -22,6 +22,15 @@ export interface Stream {
    * or ERR_DWCP_LIMIT (send queue full).
    */
   send(parts: Uint8Array | readonly Uint8Array[], options?: SendOptions): Promise<void>;
+  /**
+   * As {@link send}, told by a call instead of a promise: `onSettled` gets the error, or undefined when the
+   * last frame was handed to the pipe; never called before `post` returned.
+   */
+  post(
+    parts: Uint8Array | readonly Uint8Array[],
+    options: SendOptions,
+    onSettled: (error: DwcpError | undefined) => void,
+  ): void;
   /** Half-close: no further message from this side. */
   end(): void;
   /** Ends the stream at once in both directions. */

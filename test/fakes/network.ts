@@ -245,6 +245,17 @@ export class FakeStream implements Stream {
     if (options.end) this.end();
   }
 
+  post(
+    parts: Uint8Array | readonly Uint8Array[],
+    options: SendOptions,
+    onSettled: (error: DwcpError | undefined) => void,
+  ): void {
+    this.send(parts, options).then(
+      () => onSettled(undefined),
+      (error: unknown) => onSettled(error as DwcpError),
+    );
+  }
+
   end(): void {
     if (this.#ended || this.#closed) return;
     this.#ended = true;
