@@ -31,7 +31,8 @@ export const errorCodes = {
     'The link could not be agreed: cluster, wire version, identity or policy differ.',
   ERR_DWCP_IDENTITY: 'The certificate does not name the node it should.',
   ERR_DWCP_PLAINTEXT_REFUSED: 'Plaintext off loopback needs `allowPlaintext: true`.',
-  ERR_DWCP_UNAUTHORIZED: 'The authorize hook refused this peer, verb or namespace.',
+  ERR_DWCP_UNAUTHORIZED:
+    'The table of rights or the authorize hook refused this peer, verb or namespace.',
   ERR_DWCP_LINK_DOWN: 'The link closed while the operation was under way.',
   ERR_DWCP_STREAM_RESET: 'The peer reset the stream; `cause` tells its reason.',
   ERR_DWCP_CONNECT: 'The address could not be reached.',

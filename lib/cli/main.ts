@@ -32,6 +32,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import('./node.ts')).nodeCommand,
   },
   {
+    name: 'ca',
+    summary: 'A certificate authority in a folder: makes a root, issues, lists and revokes.',
+    load: async () => (await import('./ca.ts')).caCommand,
+  },
+  {
     name: 'status',
     summary: 'Asks the page of a running node or demo what it knows.',
     load: async () => (await import('./status.ts')).statusCommand,

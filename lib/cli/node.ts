@@ -1,8 +1,15 @@
 /** `dwcp node`: runs one node until it is told to stop, a line per event, with its page if wanted. */
 import { readFile } from 'node:fs/promises';
 import { servePage } from '../dashboard/server.ts';
-import { createNode, type DwcpNode, type NodeIdentity, type NodeOptions } from '../node/index.ts';
-import { flag, listOption, numberOption, textOption, UsageError } from './command.ts';
+import {
+  createNode,
+  type DwcpNode,
+  type NodeIdentity,
+  type NodeOptions,
+  type Right,
+} from '../node/index.ts';
+import { readRevoked } from './authority.ts';
+import { flag, listOption, numberOption, reasonOf, textOption, UsageError } from './command.ts';
 import type { Arguments, Command } from './command.ts';
 import { tellEvents } from './event-lines.ts';
 import { NodeFeed } from './node-feed.ts';
@@ -18,6 +25,25 @@ async function identityOf(args: Arguments): Promise<NodeIdentity | undefined> {
   }
   const [cert, key, ca] = await Promise.all(paths.map((path) => readFile(path!, 'utf8')));
   return { cert: cert!, key: key!, ca: ca! };
+}
+
+/** The list and the table given as files; absent without them. */
+async function refusalsOf(args: Arguments): Promise<Pick<NodeOptions, 'revoked' | 'rights'>> {
+  const [revoked, rights] = [textOption(args, 'revoked'), textOption(args, 'rights')];
+  return {
+    ...(revoked !== undefined && { revoked: readRevoked(await readFile(revoked, 'utf8')) }),
+    ...(rights !== undefined && {
+      rights: JSON.parse(await readFile(rights, 'utf8')) as readonly Right[],
+    }),
+  };
+}
+
+/** Reads the files again: a new certificate, new roots, another list, another table. */
+async function reload(node: DwcpNode, args: Arguments): Promise<void> {
+  const [identity, { revoked, rights }] = await Promise.all([identityOf(args), refusalsOf(args)]);
+  if (identity) node.setIdentity(identity);
+  if (revoked) node.setRevoked(revoked);
+  if (rights) node.setRights(rights);
 }
 
 async function optionsOf(args: Arguments): Promise<NodeOptions> {
@@ -37,6 +63,7 @@ async function optionsOf(args: Arguments): Promise<NodeOptions> {
     ...(advertise !== undefined && { advertise }),
     ...(path !== undefined && { storage: { path } }),
     ...(identity !== undefined && { identity }),
+    ...(await refusalsOf(args)),
   };
 }
 
@@ -83,6 +110,12 @@ async function run(args: Arguments): Promise<number> {
     tell('info', `tier ${native.tier}: ${native.reason}`);
     tell('info', `storage ${storage.kind}: ${storage.reason}`);
     tellEvents(node, tell);
+    process.on('SIGHUP', () => {
+      reload(node, args).then(
+        () => tell('info', 'certificates, revocations and rights were read again'),
+        (error: unknown) => tell('bad', `nothing changed: ${reasonOf(error)}`),
+      );
+    });
     const wantsPage = args.values['page'] !== undefined;
     const port = numberOption(args, 'page', { least: 0, most: 65_535, otherwise: defaultPagePort });
     await using page = wantsPage ? await servePage(feed, { port }) : undefined;
@@ -115,6 +148,12 @@ export const nodeCommand: Command = {
     cert: { type: 'string', value: 'FILE', text: 'certificate, PEM; turns on mutual TLS' },
     key: { type: 'string', value: 'FILE', text: 'its key' },
     ca: { type: 'string', value: 'FILE', text: 'roots that peers must chain to' },
+    revoked: {
+      type: 'string',
+      value: 'FILE',
+      text: 'who is refused: one name or fingerprint a line',
+    },
+    rights: { type: 'string', value: 'FILE', text: 'who may do what: a JSON array of rows' },
     'allow-plaintext': { type: 'boolean', text: 'permit unencrypted links off loopback' },
     page: {
       type: 'string',

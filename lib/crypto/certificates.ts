@@ -50,6 +50,8 @@ export interface AuthorityOptions extends Validity {
 export interface IssueOptions extends Validity {
   /** Who the node is; without it the certificate names nobody and no dwcp peer accepts it. */
   readonly identity?: PeerIdentity | undefined;
+  /** Further alternative names, as they are; for tests of what refuses them. */
+  readonly alternativeUris?: readonly string[] | undefined;
   readonly random: Random;
 }
 
@@ -90,7 +92,7 @@ export function issueCertificate(authority: Credentials, options: IssueOptions):
   const keys = newKeys();
   const root = new X509Certificate(authority.cert);
   const rootSpki = root.publicKey.export({ type: 'spki', format: 'der' });
-  const { identity } = options;
+  const { identity, alternativeUris = [] } = options;
   const extensions = [
     extension(oids.basicConstraints, true, der.sequence()),
     extension(oids.keyUsage, true, der.bits(Buffer.from([0x80]), 7)),
@@ -102,11 +104,10 @@ export function issueCertificate(authority: Credentials, options: IssueOptions):
     extension(oids.subjectKeyId, false, der.octets(keyId(keys.spki))),
     extension(oids.authorityKeyId, false, der.sequence(der.context(0, keyId(rootSpki), false))),
   ];
-  if (identity) {
-    const uri = Buffer.from(formatIdentity(identity), 'ascii');
-    extensions.push(
-      extension(oids.subjectAltName, false, der.sequence(der.context(6, uri, false))),
-    );
+  const uris = [...(identity ? [formatIdentity(identity)] : []), ...alternativeUris];
+  if (uris.length > 0) {
+    const names = uris.map((uri) => der.context(6, Buffer.from(uri, 'ascii'), false));
+    extensions.push(extension(oids.subjectAltName, false, der.sequence(...names)));
   }
   const cert = build({
     ...options,

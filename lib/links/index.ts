@@ -17,3 +17,4 @@ export type {
 } from './link.ts';
 export { createLinks } from './links.ts';
 export type { LinksOptions } from './links.ts';
+export type { Right, RightVerb } from './rights.ts';

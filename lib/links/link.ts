@@ -1,8 +1,9 @@
 /** What the rest of the house sees of links: one authenticated connection per peer. */
 import type { EventEmitter } from 'node:events';
-import type { DwcpError } from '../errors.ts';
+import type { DwcpError, ErrorCode } from '../errors.ts';
 import type { Address, FramePipe, PipeStats } from '../transport/frame-pipe.ts';
 import type { Stream } from '../transport/stream.ts';
+import type { Right } from './rights.ts';
 
 /** Channel numbers: which room a stream belongs to. */
 export const Channel = { rpc: 1, state: 2, membership: 3 } as const;
@@ -92,6 +93,16 @@ export interface LinksStats {
   readonly replaced: number;
   /** Links closed because the peer was silent for too long. */
   readonly silenced: number;
+  /** Handshakes refused because a running process came back as another. */
+  readonly identityChanged: number;
+  /** Questions about rights answered with no. */
+  readonly unauthorized: number;
+  /** Rows of the table of rights; undefined without one. */
+  readonly rights: number | undefined;
+  /** Links closed because the rights of their peer changed. */
+  readonly rightsChanged: number;
+  /** `refused`, by the code of its error. */
+  readonly refusedByCode: Readonly<Partial<Record<ErrorCode, number>>>;
 }
 
 /** Events of {@link Links}. */
@@ -121,4 +132,10 @@ export interface Links extends EventEmitter<LinkEvents> {
 /** {@link Links} of a node, with the numbers `status()` shows. */
 export interface NodeLinks extends Links {
   stats(): LinksStats;
+  /**
+   * Replaces the table of rights, or removes it. Links to peers whose rights changed close and are made anew,
+   * so that everything on them is asked for again.
+   * @throws ERR_DWCP_INVALID_ARG for a wrong table; the old one stays
+   */
+  setRights(rights: readonly Right[] | undefined): void;
 }

@@ -5,7 +5,7 @@
  */
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../clock.ts';
-import { DwcpError, isDwcpError } from '../errors.ts';
+import { DwcpError, type ErrorCode, isDwcpError } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
 import type { LinkLimits } from '../limits.ts';
 import type { Random } from '../random.ts';
@@ -23,9 +23,12 @@ import { Handshakes } from './handshakes.ts';
 import type { Role } from './handshakes.ts';
 import { encodeHello } from './hello.ts';
 import { LinkTable } from './link-table.ts';
+import { KnownPeers } from './known-peers.ts';
 import type { Authorize, Channel, Hello, Link, LinkEvents, LinksStats, NodeLinks } from './link.ts';
 import { LiveLink } from './live-link.ts';
+import { Permission } from './permission.ts';
 import { Pinger } from './pinger.ts';
+import type { Right } from './rights.ts';
 
 /** Options of {@link createLinks}. */
 export interface LinksOptions {
@@ -37,6 +40,8 @@ export interface LinksOptions {
   readonly limits?: Partial<LinkLimits>;
   /** Asked once per link with verb `link`, and by rooms through {@link Links.authorize}. */
   readonly authorize?: Authorize | undefined;
+  /** Who may do what; what no row gives is refused. Asked before `authorize`. */
+  readonly rights?: readonly Right[] | undefined;
   /** Refuses links that are not encrypted and authenticated. */
   readonly requireSecure?: boolean;
   readonly logger?: Logger;
@@ -69,6 +74,7 @@ interface Counters {
   refused: number;
   duplicates: number;
   replaced: number;
+  rightsChanged: number;
 }
 
 class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
@@ -89,7 +95,11 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
     refused: 0,
     duplicates: 0,
     replaced: 0,
+    rightsChanged: 0,
   };
+  readonly #refusedByCode: Partial<Record<ErrorCode, number>> = {};
+  readonly #permission: Permission;
+  readonly #known = new KnownPeers();
   #closing: Promise<void> | undefined;
 
   constructor(options: LinksOptions) {
@@ -99,6 +109,8 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
     this.#clock = options.clock;
     this.#limits = { ...defaultLimits.link, ...options.limits };
     this.#logger = options.logger ?? silentLogger;
+    const { authorize, rights } = options;
+    this.#permission = new Permission({ authorize, rights, logger: this.#logger });
     const intervalMs = options.pingIntervalMs ?? 250;
     const deadAfterMs = options.deadAfterMs ?? 10_000;
     this.#table = new LinkTable(2 * intervalMs);
@@ -158,7 +170,16 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
   }
 
   authorize(link: Link, verb: string, namespace: string): boolean {
-    return this.#permit(link.peer, link.secure, verb, namespace);
+    return this.#permission.permits(link.peer, link.secure, verb, namespace);
+  }
+
+  setRights(rights: readonly Right[] | undefined): void {
+    const changed = this.#permission.setRights(rights);
+    for (const link of this.#table.all()) {
+      if (!changed(link.peer)) continue;
+      this.#counters.rightsChanged += 1;
+      link.close(new DwcpError('ERR_DWCP_UNAUTHORIZED', 'the rights of the peer changed'));
+    }
   }
 
   get(nodeId: string): Link | undefined {
@@ -176,6 +197,10 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
       halfOpen: this.#handshakes.halfOpen,
       halfOpenDropped: this.#handshakes.dropped,
       silenced: this.#pinger.silenced,
+      identityChanged: this.#known.changed,
+      unauthorized: this.#permission.refused,
+      rights: this.#permission.rights,
+      refusedByCode: { ...this.#refusedByCode },
       ...this.#counters,
     };
   }
@@ -191,20 +216,6 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
     this.#handshakes.abortAll(new DwcpError('ERR_DWCP_CLOSED', 'the node is closing'));
     await Promise.all(this.#listeners.map((listener) => listener.close()));
     await Promise.all(this.#table.all().map((link) => link.drain(timeoutMs)));
-  }
-
-  /** Only `true` permits: a hook that throws, or answers with a promise, refuses. */
-  #permit(peer: Hello, secure: boolean, verb: string, namespace: string): boolean {
-    const { authorize } = this.#options;
-    if (authorize === undefined) return true;
-    const { nodeId, region } = peer;
-    try {
-      const answer: unknown = authorize({ peer: { nodeId, region, secure }, verb, namespace });
-      return answer === true;
-    } catch (error) {
-      this.#logger.error({ nodeId, verb, namespace, error }, 'the authorize hook threw');
-      return false;
-    }
   }
 
   #accept(pipe: FramePipe): void {
@@ -255,7 +266,10 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
       clock: this.#clock,
       timeoutMs: this.#limits.handshakeTimeoutMs,
       requireSecure: this.#options.requireSecure ?? false,
-      permit: (peer, { secure }) => this.#permit(peer, secure, 'link', ''),
+      permit: (peer, { secure }) => {
+        this.#known.check(peer, secure);
+        return this.#permission.permits(peer, secure, 'link', '');
+      },
       arbitrate: (peer, handshake) =>
         this.#table.arbitrate(peer, handshake, this.#clock.monotonic()),
     };
@@ -263,6 +277,7 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
 
   #makeLink({ pipe, peer }: Extract<HandshakeOutcome, { kind: 'up' }>, role: Role): LiveLink {
     pipe.identified({ nodeId: peer.nodeId, region: peer.region });
+    this.#known.remember(peer, pipe.secure);
     if (role === 'acceptor') this.#counters.accepted += 1;
     return new LiveLink({
       pipe,
@@ -320,6 +335,7 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
   #refused(address: string, error: DwcpError): void {
     if (this.#closing !== undefined) return;
     this.#counters.refused += 1;
+    this.#refusedByCode[error.code] = (this.#refusedByCode[error.code] ?? 0) + 1;
     this.#logger.debug({ address, error }, 'no link');
     this.emit('refused', address, error);
   }

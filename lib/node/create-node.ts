@@ -6,9 +6,9 @@ import { EventEmitter } from 'node:events';
 import { codecsOf, digestKindsOf } from '../compression/index.ts';
 import type { PolicyName } from '../conflict/index.ts';
 import { aSignal, checkOptions } from '../check-options.ts';
-import { DwcpError, invalidArg } from '../errors.ts';
+import { DwcpError, type ErrorCode, invalidArg } from '../errors.ts';
 import { HealthMonitor } from '../health/index.ts';
-import { createLinks, type Hello, type Link, type Links } from '../links/index.ts';
+import { createLinks, type Hello, type Link, type NodeLinks, type Right } from '../links/index.ts';
 import { Membership, seeds } from '../membership/index.ts';
 import { nativeStatus } from '../native/load.ts';
 import {
@@ -21,7 +21,13 @@ import {
 import { createRpc, type Rpc } from '../rpc/index.ts';
 import { openStorage, type OpenStorage } from '../storage/index.ts';
 import type { Address } from '../transport/frame-pipe.ts';
-import { resolveNodeOptions, type NodeOptions, type ResolvedNodeOptions } from './options.ts';
+import {
+  resolveNodeOptions,
+  type NodeIdentity,
+  type NodeOptions,
+  type ResolvedNodeOptions,
+} from './options.ts';
+import { NodeSecurity } from './security.ts';
 import { budgetRows, peerRows, regionRows, type NodeStatus } from './status.ts';
 import { chooseTransport, type ChosenTransport } from './transport-choice.ts';
 
@@ -90,7 +96,11 @@ export class DwcpNode extends EventEmitter<NodeEvents> implements AsyncDisposabl
     this.#startedMs = options.clock.monotonic();
     links.on('up', (link) => this.#tell('peerUp', peerOf(link)));
     links.on('down', (link, error) => this.#tell('peerDown', { ...peerOf(link), error }));
-    links.on('refused', (address, error) => this.#tell('linkRefused', { address, error }));
+    for (const source of [links, parts.refusals]) {
+      source.on('refused', (address: string, error: DwcpError) =>
+        this.#tell('linkRefused', { address, error }),
+      );
+    }
     health.on('suspect', ({ nodeId, region }) => this.#tell('peerSuspect', { nodeId, region }));
     health.on('alive', ({ nodeId, region }) => this.#tell('peerAlive', { nodeId, region }));
   }
@@ -143,6 +153,40 @@ export class DwcpNode extends EventEmitter<NodeEvents> implements AsyncDisposabl
     }
   }
 
+  /**
+   * Uses another certificate, key and roots for links made from now on; links that live stay. During a rotation
+   * of roots, give every node both roots first, then the new certificates, then the new root alone.
+   * @throws ERR_DWCP_IDENTITY when the certificate names another node or does not fit its key;
+   *   ERR_DWCP_INVALID_ARG for what is no PEM text, or on a node without `identity`. Nothing changed then.
+   * @example
+   * node.setIdentity({ cert: newCert, key: newKey, ca: oldRoot + newRoot });
+   */
+  setIdentity(identity: NodeIdentity): void {
+    this.#parts.security.setIdentity(identity);
+  }
+
+  /**
+   * Replaces the list of the revoked: identities as `dwcp://<cluster>/<region>/<node>` (parts may end in `*`)
+   * and SHA-256 fingerprints of certificates. Their links close before this returns, and none is made again.
+   * @throws ERR_DWCP_INVALID_ARG for an entry that is neither, or on a node without `identity`
+   * @example
+   * node.setRevoked(['dwcp://prod/eu/eu-3']);
+   */
+  setRevoked(revoked: readonly string[]): void {
+    this.#parts.security.setRevoked(revoked);
+  }
+
+  /**
+   * Replaces the table of rights, or removes it with undefined. Links to peers whose rights changed close and are
+   * made anew, so that every keyspace and stream on them is asked for again.
+   * @throws ERR_DWCP_INVALID_ARG for a wrong table; the old one stays
+   * @example
+   * node.setRights([{ peers: 'dwcp://prod/eu/*', verbs: ['call'], namespaces: ['shop/*'] }]);
+   */
+  setRights(rights: readonly Right[] | undefined): void {
+    this.#parts.security.setRights(rights);
+  }
+
   /** Everything worth knowing, as one plain object. */
   status(): NodeStatus {
     const { options, links, health, membership, replicator, rpc, open, transport } = this.#parts;
@@ -167,6 +211,8 @@ export class DwcpNode extends EventEmitter<NodeEvents> implements AsyncDisposabl
         reason: open.reason,
       },
       peers,
+      links: links.stats(),
+      security: this.#parts.security.status(),
       regions: regionRows(this.region, peers),
       replication,
       calls,
@@ -192,7 +238,10 @@ interface NodeParts {
   readonly options: ResolvedNodeOptions;
   readonly open: OpenStorage;
   readonly transport: ChosenTransport;
-  readonly links: Links;
+  readonly links: NodeLinks;
+  readonly security: NodeSecurity;
+  /** Inbound connections turned away below the handshake of links. */
+  readonly refusals: EventEmitter<{ refused: [address: string, error: DwcpError] }>;
   readonly health: HealthMonitor;
   readonly membership: Membership;
   readonly replicator: Replicator;
@@ -224,7 +273,13 @@ async function openParts(
   opened: (() => unknown)[],
 ): Promise<NodeParts> {
   const { clock, random, limits, logger, nodeId, region, cluster } = options;
-  const transport = chooseTransport(options);
+  const refusals: NodeParts['refusals'] = new EventEmitter();
+  const refusedInbound: Partial<Record<ErrorCode, number>> = {};
+  const transport = chooseTransport(options, (error, remoteAddress) => {
+    refusedInbound[error.code] = (refusedInbound[error.code] ?? 0) + 1;
+    logger.warn({ err: error, remoteAddress }, 'inbound connection refused');
+    refusals.emit('refused', remoteAddress, error);
+  });
   const open = await openStore(options);
   opened.push(() => open.close());
   const incarnation = clock.now();
@@ -237,10 +292,14 @@ async function openParts(
     random,
     limits: limits.link,
     authorize: options.authorize,
+    rights: options.rights,
+    backoff: options.reconnect,
     requireSecure: options.identity !== undefined,
     logger,
   });
   opened.push(() => links.close());
+  const { secure } = transport;
+  const security = new NodeSecurity({ options, links, secure, refusedInbound });
   const health = new HealthMonitor({ source: links, clock });
   opened.push(() => health.close());
   const replicator = await createReplicator({
@@ -281,7 +340,19 @@ async function openParts(
   });
   logger.info({ nodeId, region, cluster, address }, 'node is up');
   const where = address ?? bound;
-  return { options, open, transport, links, health, membership, replicator, rpc, address: where };
+  return {
+    options,
+    open,
+    transport,
+    links,
+    security,
+    refusals,
+    health,
+    membership,
+    replicator,
+    rpc,
+    address: where,
+  };
 }
 
 /** Addresses to listen on that nobody can dial. */
@@ -338,7 +409,7 @@ function peerOf({ peer: { nodeId, region } }: Link): PeerEvent {
   return { nodeId, region };
 }
 
-function nextUp(links: Links, signal: AbortSignal): Promise<void> {
+function nextUp(links: NodeLinks, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       links.off('up', onUp);

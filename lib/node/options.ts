@@ -2,11 +2,22 @@
 import { X509Certificate } from 'node:crypto';
 import { systemClock, type Clock } from '../clock.ts';
 import { identityOf, type PeerIdentity } from '../crypto/peer-identity.ts';
-import { aBoolean, aFunction, anything, aString, checkOptions, having } from '../check-options.ts';
+import {
+  aBoolean,
+  aDuration,
+  aFunction,
+  anything,
+  aString,
+  checkOptions,
+  having,
+  strings,
+} from '../check-options.ts';
 import type { Check } from '../check-options.ts';
 import { DwcpError, invalidArg } from '../errors.ts';
 import { resolveLimits, type LimitOverrides, type Limits } from '../limits.ts';
+import type { BackoffOptions } from '../links/backoff.ts';
 import type { Authorize } from '../links/link.ts';
+import type { Right } from '../links/rights.ts';
 import { systemRandom, type Random } from '../random.ts';
 import type { OpenStorage } from '../storage/storage.ts';
 import { silentLogger, type Logger } from '../telemetry/logger.ts';
@@ -37,8 +48,17 @@ export interface NodeOptions {
   readonly identity?: NodeIdentity;
   /** Allows unencrypted links off loopback. */
   readonly allowPlaintext?: boolean;
+  /** How lost links and unreachable addresses are dialled again; see `defaultBackoff` for each default. */
+  readonly reconnect?: Partial<BackoffOptions>;
   /** Replaces the transport, or wraps the one that would have been used. */
   readonly transport?: PipeTransport | ((own: PipeTransport) => PipeTransport);
+  /**
+   * Peers refused although their certificates are good: identities (`dwcp://<cluster>/<region>/<node>`, parts
+   * may end in `*`) and SHA-256 fingerprints of certificates. Needs `identity`.
+   */
+  readonly revoked?: readonly string[];
+  /** Who may do what. When given, what no row gives is refused; asked before `authorize`. */
+  readonly rights?: readonly Right[];
   /** Asked at link, call and keyspace level; only `true` permits, else ERR_DWCP_UNAUTHORIZED. */
   readonly authorize?: Authorize;
   readonly limits?: LimitOverrides;
@@ -58,7 +78,10 @@ export interface ResolvedNodeOptions {
   readonly storage: { readonly path: string } | OpenStorage | undefined;
   readonly identity: NodeIdentity | undefined;
   readonly allowPlaintext: boolean;
+  readonly reconnect: Partial<BackoffOptions>;
   readonly transport: NodeOptions['transport'];
+  readonly revoked: readonly string[];
+  readonly rights: readonly Right[] | undefined;
   readonly authorize: Authorize | undefined;
   readonly limits: Limits;
   readonly clock: Clock;
@@ -76,7 +99,10 @@ const optionChecks: Readonly<Record<keyof NodeOptions, Check>> = {
   storage: anything,
   identity: having(),
   allowPlaintext: aBoolean,
+  reconnect: anything,
   transport: ['a transport or a function', (value) => aFunction[1](value) || aTransport[1](value)],
+  revoked: strings,
+  rights: anything,
   authorize: aFunction,
   limits: anything,
   clock: having('now', 'monotonic', 'setTimer'),
@@ -130,7 +156,11 @@ export function parseAddress(path: string, value: Address | string): Address {
   return { host, port };
 }
 
-function checkIdentity(identity: NodeIdentity): PeerIdentity {
+/**
+ * The names in the certificate of an identity.
+ * @throws ERR_DWCP_INVALID_ARG when a part is no PEM text, ERR_DWCP_IDENTITY when it names nobody
+ */
+export function checkIdentity(identity: NodeIdentity): PeerIdentity {
   for (const field of ['cert', 'key', 'ca'] as const) {
     if (typeof identity[field] !== 'string' || !identity[field].includes('-----BEGIN')) {
       invalidArg(`identity.${field}`, 'a PEM text', typeof identity[field]);
@@ -142,6 +172,18 @@ function checkIdentity(identity: NodeIdentity): PeerIdentity {
     if (cause instanceof DwcpError) throw cause;
     throw new DwcpError('ERR_DWCP_INVALID_ARG', 'identity.cert is not a certificate', { cause });
   }
+}
+
+const reconnectChecks: Readonly<Record<keyof BackoffOptions, Check>> = {
+  baseMs: aDuration,
+  maxMs: aDuration,
+  floorMs: aDuration,
+  stableMs: aDuration,
+};
+
+function checkReconnect(reconnect: NodeOptions['reconnect'] = {}): Partial<BackoffOptions> {
+  checkOptions('options.reconnect', reconnect, reconnectChecks);
+  return reconnect;
 }
 
 /** The names of the node: what the options say must be what the certificate says. */
@@ -185,7 +227,10 @@ export function resolveNodeOptions(options: NodeOptions): ResolvedNodeOptions {
     storage: options.storage,
     identity: options.identity,
     allowPlaintext: options.allowPlaintext ?? false,
+    reconnect: checkReconnect(options.reconnect),
     transport: options.transport,
+    revoked: options.revoked ?? [],
+    rights: options.rights,
     authorize: options.authorize,
     limits: resolveLimits(options.limits),
     clock: options.clock ?? systemClock,

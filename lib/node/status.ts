@@ -1,11 +1,12 @@
 /** What `node.status()` tells: tiers and why, peers, bytes, freshness, calls, and every budget with its use. */
 import type { HealthSnapshot } from '../health/index.ts';
 import type { Limits } from '../limits.ts';
-import type { Link } from '../links/link.ts';
+import type { Link, LinksStats } from '../links/link.ts';
 import type { NativeStatus } from '../native/contract.ts';
 import type { ReplicationStats } from '../replication/index.ts';
 import type { RpcStats } from '../rpc/index.ts';
 import type { Address, FramePipe } from '../transport/frame-pipe.ts';
+import type { SecurityStatus } from './security.ts';
 
 /** A peer as this node sees it now. */
 export interface PeerStatus {
@@ -49,6 +50,10 @@ export interface NodeStatus {
     readonly reason: string;
   };
   readonly peers: readonly PeerStatus[];
+  /** Dials, handshakes and refusals, counted. */
+  readonly links: LinksStats;
+  /** Certificate, revocations, rights. */
+  readonly security: SecurityStatus;
   /** Regions known, with the number of live nodes in each, this one included. */
   readonly regions: readonly { readonly region: string; readonly alive: number }[];
   readonly replication: ReplicationStats;

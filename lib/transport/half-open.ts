@@ -3,6 +3,7 @@
  * deadline, against peers that connect and say nothing.
  */
 import type { Clock, Timer } from '../clock.ts';
+import { DwcpError } from '../errors.ts';
 import type { LinkLimits } from '../limits.ts';
 
 /** A socket or pipe that can be given up. */
@@ -16,9 +17,17 @@ export class HalfOpen {
   readonly #clock: Clock;
   readonly #limits: LinkLimits;
 
-  constructor(clock: Clock, limits: LinkLimits) {
+  readonly #onGivenUp: (socket: Abandonable, error: DwcpError) => void;
+
+  /** `onGivenUp` is told why a socket is about to be destroyed; the caller's own releases are not. */
+  constructor(
+    clock: Clock,
+    limits: LinkLimits,
+    onGivenUp: (socket: Abandonable, error: DwcpError) => void = () => {},
+  ) {
     this.#clock = clock;
     this.#limits = limits;
+    this.#onGivenUp = onGivenUp;
   }
 
   /**
@@ -27,7 +36,12 @@ export class HalfOpen {
    */
   admit(socket: Abandonable): void {
     if (this.#timers.size >= this.#limits.maxHalfOpen) this.#dropOldest();
-    const timer = this.#clock.setTimer(() => socket.destroy(), this.#limits.handshakeTimeoutMs);
+    const { handshakeTimeoutMs } = this.#limits;
+    const late = `not a word that makes sense within ${handshakeTimeoutMs} ms`;
+    const timer = this.#clock.setTimer(
+      () => this.#giveUp(socket, new DwcpError('ERR_DWCP_DEADLINE', late)),
+      handshakeTimeoutMs,
+    );
     timer.unref();
     this.#timers.set(socket, timer);
   }
@@ -41,8 +55,15 @@ export class HalfOpen {
   #dropOldest(): void {
     const [oldest] = this.#timers.keys();
     if (oldest === undefined) return;
-    this.release(oldest);
-    oldest.destroy();
+    const detail = { limit: 'maxHalfOpen' };
+    const text = `more than maxHalfOpen (${this.#limits.maxHalfOpen}) connections under way`;
+    this.#giveUp(oldest, new DwcpError('ERR_DWCP_LIMIT', text, { detail }));
+  }
+
+  #giveUp(socket: Abandonable, error: DwcpError): void {
+    this.release(socket);
+    this.#onGivenUp(socket, error);
+    socket.destroy();
   }
 
   /** Destroys all that are under way. */

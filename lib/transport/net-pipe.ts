@@ -1,10 +1,12 @@
 /** Plaintext pipes over node:net: the tier that runs everywhere. Loopback only, unless asked. */
 import { connect, createServer, type Socket } from 'node:net';
 import { type Clock, systemClock } from '../clock.ts';
+import type { DwcpError } from '../errors.ts';
 import { defaultLimits, type LinkLimits } from '../limits.ts';
 import { dial } from './dial.ts';
 import type { PipeTransport } from './frame-pipe.ts';
 import { HalfOpen } from './half-open.ts';
+import { InboundRefusals } from './inbound-refusals.ts';
 import { listenOn } from './listener.ts';
 import { checkPlaintext } from './loopback.ts';
 import { SocketPipe } from './socket-pipe.ts';
@@ -15,6 +17,8 @@ export interface NetTransportOptions {
   readonly allowPlaintext?: boolean | undefined;
   readonly clock?: Clock | undefined;
   readonly limits?: Partial<LinkLimits> | undefined;
+  /** Told of every inbound connection that was turned away, and why. */
+  readonly onRefused?: ((error: DwcpError, remoteAddress: string) => void) | undefined;
 }
 
 /**
@@ -29,22 +33,27 @@ export function netTransport(options: NetTransportOptions = {}): PipeTransport {
   const clock = options.clock ?? systemClock;
   const limits = { ...defaultLimits.link, ...options.limits };
   const allowPlaintext = options.allowPlaintext ?? false;
+  const onRefused = options.onRefused ?? (() => {});
   const wrap = (socket: Socket): SocketPipe =>
     new SocketPipe(socket, { tier: 'net', secure: false, identity: undefined, clock, limits });
   return {
     tier: 'net',
     listen: async (address, onPipe) => {
       checkPlaintext(address, allowPlaintext);
-      const halfOpen = new HalfOpen(clock, limits);
+      const refused = new InboundRefusals(onRefused);
+      const halfOpen = new HalfOpen(clock, limits, refused.givenUp);
       const server = createServer({ noDelay: true });
       server.on('connection', (socket) => {
         halfOpen.admit(socket);
         socket.once('close', () => halfOpen.release(socket));
         const pipe = wrap(socket);
-        pipe.onReady(() => {
-          halfOpen.release(socket);
-          onPipe(pipe);
-        });
+        pipe.onReady(
+          () => {
+            halfOpen.release(socket);
+            onPipe(pipe);
+          },
+          (error) => refused.closed(socket, pipe.remoteAddress, error),
+        );
       });
       return listenOn(server, address, halfOpen);
     },

@@ -29,3 +29,9 @@ export interface SecureTransport extends PipeTransport {
   /** What the gate refused and closed. */
   gateStats(): GateStats;
 }
+
+/** True for a transport with {@link SecureTransport.setIdentity} and {@link SecureTransport.setRevoked}. */
+export function isSecureTransport(transport: PipeTransport): transport is SecureTransport {
+  const { setIdentity, setRevoked, gateStats } = transport as Partial<SecureTransport>;
+  return [setIdentity, setRevoked, gateStats].every((each) => typeof each === 'function');
+}

@@ -16,8 +16,9 @@ import { type Clock, systemClock } from '../clock.ts';
 import { DwcpError, isDwcpError } from '../errors.ts';
 import { defaultLimits, type LinkLimits } from '../limits.ts';
 import { dial } from './dial.ts';
-import type { FramePipe, PipeTransport } from './frame-pipe.ts';
+import type { PipeTransport } from './frame-pipe.ts';
 import { HalfOpen } from './half-open.ts';
+import { InboundRefusals } from './inbound-refusals.ts';
 import { listenOn } from './listener.ts';
 import { type GateStats, ownIdentity, PeerGate, type ProvenPeer } from './peer-gate.ts';
 import type { SecureTransport, TlsIdentity } from './secure-transport.ts';
@@ -89,22 +90,33 @@ class NodeTls implements TlsTransport {
   }
 
   readonly listen: PipeTransport['listen'] = async (address, onPipe) => {
-    const halfOpen = new HalfOpen(this.#clock, this.#limits);
+    const refused = new InboundRefusals(this.#onRefused);
+    const halfOpen = new HalfOpen(this.#clock, this.#limits, refused.givenUp);
     const server = createServer({ ...tlsPolicy, ...this.#identity, requestCert: true });
-    const raw = new Map<string, Socket>();
+    /** A closed socket has forgotten its other end. */
+    const ends = new WeakMap<Socket, string>();
     server.on('connection', (socket: Socket) => {
+      ends.set(socket, endOf(socket));
       halfOpen.admit(socket);
       socket.once('close', () => halfOpen.release(socket));
-      const end = endOf(socket);
-      raw.set(end, socket);
-      socket.once('close', () => raw.delete(end));
     });
     server.on('tlsClientError', (cause, socket) => {
-      this.#onRefused(inboundError(cause, socket), endOf(socket));
+      const below = socketBelow(socket);
+      refused.closed(below, ends.get(below) ?? endOf(socket), inboundError(cause, socket));
     });
     server.on('secureConnection', (socket) => {
-      const below = raw.get(endOf(socket));
-      this.#accept(socket, () => below && halfOpen.release(below), onPipe);
+      const below = socketBelow(socket);
+      const end = endOf(socket);
+      try {
+        const pipe = this.#wrap(socket);
+        const settle = (): void => {
+          halfOpen.release(below);
+          onPipe(pipe);
+        };
+        pipe.onReady(settle, (error) => refused.closed(below, end, error));
+      } catch (error) {
+        refused.closed(below, end, error as DwcpError);
+      }
     });
     this.#servers.add(server);
     server.once('close', () => this.#servers.delete(server));
@@ -134,19 +146,6 @@ class NodeTls implements TlsTransport {
     await accepted(pipe, signal);
     return pipe;
   };
-
-  #accept(socket: TLSSocket, settle: () => void, onPipe: (pipe: FramePipe) => void): void {
-    const remoteAddress = endOf(socket);
-    try {
-      const pipe = this.#wrap(socket);
-      pipe.onReady(() => {
-        settle();
-        onPipe(pipe);
-      });
-    } catch (error) {
-      this.#onRefused(error as DwcpError, remoteAddress);
-    }
-  }
 
   /** A pipe over a socket whose peer is who it should be. @throws ERR_DWCP_IDENTITY */
   #wrap(socket: TLSSocket): SocketPipe {
@@ -231,6 +230,14 @@ function handshakeError(error: unknown, direction: string): DwcpError {
     `${direction} TLS handshake failed: ${message}`,
     { cause },
   );
+}
+
+/**
+ * The TCP socket that a server's TLS socket runs on. Node tells it in no documented way; without it a connection
+ * that was given up is told of with a later and less telling reason.
+ */
+function socketBelow(socket: TLSSocket): Socket {
+  return (socket as TLSSocket & { readonly _parent?: Socket })._parent ?? socket;
 }
 
 function endOf(socket: Socket): string {
