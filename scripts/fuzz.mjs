@@ -1,15 +1,34 @@
-// `npm run fuzz -- TARGET SECONDS [SEED]`: coverage-guided fuzzing of the C++ core with libFuzzer and
-// AddressSanitizer. Without arguments it lists the targets. A failure prints the file and the command that replay it.
-import { mkdirSync, readFileSync } from 'node:fs';
+// `npm run fuzz -- TARGET SECONDS [SEED]`: coverage-guided fuzzing, of the C++ core with libFuzzer and AddressSanitizer,
+// of decoders in TypeScript with test/fuzz. Without arguments it lists the targets. A failure prints the file and the
+// command that replay it.
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { has, root, run } from './run-step.mjs';
 import { setup } from './setup.mjs';
 
 const { fuzz } = JSON.parse(readFileSync(join(root, 'native/sources.json'), 'utf8'));
-const targets = fuzz.map((file) => basename(file, '_fuzz.cc'));
+const nativeTargets = fuzz.map((file) => basename(file, '_fuzz.cc'));
+const scriptTargets = ['hello', 'rpc_header'];
+const targets = [...nativeTargets, ...scriptTargets];
+
+/** Fuzzes a decoder in TypeScript, or replays an input when a file stands in place of the seconds. */
+async function fuzzScript(target, seconds, seed) {
+  await setup({ want: ['build'] });
+  const folder = join(root, 'build-cmake', 'corpus');
+  if (Number(seconds) > 0)
+    console.log(`${target}: ${seconds} s, seed ${seed}, corpus in ${folder}`);
+  const args = [join(root, 'dist', 'test', 'fuzz', 'run.js'), target, seconds, seed, folder];
+  const timeoutMs = (Number(seconds) > 0 ? Number(seconds) + 120 : 120) * 1000;
+  const passed = run(process.execPath, args, { show: true, timeoutMs });
+  if (passed) console.log(`${target}: nothing found`);
+  return passed ? 0 : 1;
+}
 
 async function main([target, seconds = '60', seed = String(process.pid)]) {
-  if (!targets.includes(target) || !(Number(seconds) > 0)) {
+  if (scriptTargets.includes(target) && (Number(seconds) > 0 || existsSync(seconds))) {
+    return fuzzScript(target, seconds, seed);
+  }
+  if (!nativeTargets.includes(target) || !(Number(seconds) > 0)) {
     console.log(`usage: npm run fuzz -- TARGET SECONDS [SEED]\ntargets: ${targets.join(', ')}`);
     return 2;
   }
