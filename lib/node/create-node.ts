@@ -1,35 +1,19 @@
 /**
- * `createNode`: puts the rooms together and owns their lifetime. Composition only: opens in dependency
- * order, closes in the reverse, and gives back whatever was opened when a later step fails.
+ * `createNode`: puts the rooms together and owns their lifetime. Composition only; what was opened is given back
+ * when a later step fails.
  */
 import { EventEmitter } from 'node:events';
-import { codecsOf, digestKindsOf } from '../compression/index.ts';
 import type { PolicyName } from '../conflict/index.ts';
 import { aSignal, checkOptions } from '../check-options.ts';
-import { DwcpError, type ErrorCode, invalidArg } from '../errors.ts';
-import { HealthMonitor } from '../health/index.ts';
-import { createLinks, type Hello, type Link, type NodeLinks, type Right } from '../links/index.ts';
-import { Membership, seeds } from '../membership/index.ts';
+import { DwcpError, invalidArg } from '../errors.ts';
+import type { Link, NodeLinks, Right } from '../links/index.ts';
 import { nativeStatus } from '../native/load.ts';
-import {
-  createReplicator,
-  type Keyspace,
-  type KeyspaceOptions,
-  type Replicator,
-  type ValueCodecName,
-} from '../replication/index.ts';
-import { createRpc, type Rpc } from '../rpc/index.ts';
-import { openStorage, type OpenStorage } from '../storage/index.ts';
+import type { Keyspace, KeyspaceOptions, ValueCodecName } from '../replication/index.ts';
+import type { Rpc } from '../rpc/index.ts';
 import type { Address } from '../transport/frame-pipe.ts';
-import {
-  resolveNodeOptions,
-  type NodeIdentity,
-  type NodeOptions,
-  type ResolvedNodeOptions,
-} from './options.ts';
-import { NodeSecurity } from './security.ts';
+import { closeParts, openParts, type NodeParts } from './node-parts.ts';
+import { resolveNodeOptions, type NodeIdentity, type NodeOptions } from './options.ts';
 import { budgetRows, peerRows, regionRows, type NodeStatus } from './status.ts';
-import { chooseTransport, type ChosenTransport } from './transport-choice.ts';
 
 /** A peer in an event. */
 export interface PeerEvent {
@@ -233,22 +217,6 @@ export class DwcpNode extends EventEmitter<NodeEvents> implements AsyncDisposabl
   }
 }
 
-/** What {@link createNode} puts together. */
-interface NodeParts {
-  readonly options: ResolvedNodeOptions;
-  readonly open: OpenStorage;
-  readonly transport: ChosenTransport;
-  readonly links: NodeLinks;
-  readonly security: NodeSecurity;
-  /** Inbound connections turned away below the handshake of links. */
-  readonly refusals: EventEmitter<{ refused: [address: string, error: DwcpError] }>;
-  readonly health: HealthMonitor;
-  readonly membership: Membership;
-  readonly replicator: Replicator;
-  readonly rpc: Rpc;
-  readonly address: Address | undefined;
-}
-
 /**
  * Opens a node: storage, links, membership, replication and calls. Resolves when it listens; links to
  * seeds form in the background ({@link DwcpNode.linked} waits for them).
@@ -265,143 +233,6 @@ export async function createNode(input: NodeOptions): Promise<DwcpNode> {
   } catch (error) {
     for (const close of opened.toReversed()) await close();
     throw error;
-  }
-}
-
-async function openParts(
-  options: ResolvedNodeOptions,
-  opened: (() => unknown)[],
-): Promise<NodeParts> {
-  const { clock, random, limits, logger, nodeId, region, cluster } = options;
-  const refusals: NodeParts['refusals'] = new EventEmitter();
-  const refusedInbound: Partial<Record<ErrorCode, number>> = {};
-  const transport = chooseTransport(options, (error, remoteAddress) => {
-    refusedInbound[error.code] = (refusedInbound[error.code] ?? 0) + 1;
-    logger.warn({ err: error, remoteAddress }, 'inbound connection refused');
-    refusals.emit('refused', remoteAddress, error);
-  });
-  const open = await openStore(options);
-  opened.push(() => open.close());
-  const incarnation = clock.now();
-  let address = options.advertise;
-  const self = (): Hello => helloOf(options, incarnation, address);
-  const links = createLinks({
-    self,
-    transport: transport.own,
-    clock,
-    random,
-    limits: limits.link,
-    authorize: options.authorize,
-    rights: options.rights,
-    backoff: options.reconnect,
-    requireSecure: options.identity !== undefined,
-    logger,
-  });
-  opened.push(() => links.close());
-  const { secure } = transport;
-  const security = new NodeSecurity({ options, links, secure, refusedInbound });
-  const health = new HealthMonitor({ source: links, clock });
-  opened.push(() => health.close());
-  const replicator = await createReplicator({
-    links,
-    open,
-    clock,
-    random,
-    limits,
-    region,
-    nodeId,
-    logger,
-  });
-  opened.push(() => replicator.close());
-  const rpc = createRpc({
-    links,
-    clock,
-    random,
-    self: { nodeId, region },
-    limits: limits.call,
-    health: { state: (id) => health.status(id)?.verdict ?? 'alive' },
-    logger,
-  });
-  opened.push(() => rpc.close());
-  const bound = options.listen && (await links.listen(options.listen));
-  address ??= bound;
-  if (address !== undefined && wildcards.has(address.host)) {
-    const text = 'listening on every address without `advertise`: others cannot dial this node';
-    logger.warn({ address }, text);
-    address = undefined;
-  }
-  const membership = new Membership({
-    links,
-    self: { nodeId, incarnation, region, address },
-    clock,
-    random,
-    discovery: seeds(options.seeds),
-    logger,
-  });
-  logger.info({ nodeId, region, cluster, address }, 'node is up');
-  const where = address ?? bound;
-  return {
-    options,
-    open,
-    transport,
-    links,
-    security,
-    refusals,
-    health,
-    membership,
-    replicator,
-    rpc,
-    address: where,
-  };
-}
-
-/** Addresses to listen on that nobody can dial. */
-const wildcards: ReadonlySet<string> = new Set(['0.0.0.0', '::', '']);
-
-async function openStore({ storage }: ResolvedNodeOptions): Promise<OpenStorage> {
-  if (storage === undefined) return openStorage();
-  return 'path' in storage ? openStorage({ path: storage.path }) : storage;
-}
-
-function helloOf(
-  { cluster, nodeId, region, limits }: ResolvedNodeOptions,
-  incarnation: number,
-  advertise: Address | undefined,
-): Hello {
-  return {
-    wireMin: 1,
-    wireMax: 2,
-    cluster,
-    nodeId,
-    incarnation,
-    region,
-    advertise,
-    codecs: codecsOf().decode,
-    digests: digestKindsOf(),
-    maxMessageBytes: limits.link.maxMessageBytes,
-    // Each keyspace tells its own when it is exchanged: a thousand of them would not fit one frame.
-    policies: {},
-  };
-}
-
-/** Last opened, first closed; a failure of one does not keep the others open. */
-async function closeParts(parts: NodeParts): Promise<void> {
-  const { rpc, membership, replicator, links, health, open, options } = parts;
-  const steps: (() => unknown)[] = [
-    () => rpc.close(),
-    () => membership.leave(),
-    () => membership.close(),
-    () => replicator.close(),
-    () => links.close(),
-    () => health.close(),
-    () => open.close(),
-  ];
-  for (const step of steps) {
-    try {
-      await step();
-    } catch (error) {
-      options.logger.warn({ err: error }, 'closing a part of the node failed');
-    }
   }
 }
 

@@ -78,7 +78,9 @@ export class SocketPipe implements FramePipe {
     this.#listen(socket);
     this.#armDeadline(() => this.destroy(prefaceLate(options.limits.handshakeTimeoutMs)));
     const preface = encodePreface();
-    this.#write(preface.length, (into, offset) => void into.set(preface, offset));
+    this.#write(preface.length, (into, offset) => {
+      into.set(preface, offset);
+    });
   }
 
   /** Calls one of the two once: the peer's preface was read, or the pipe closed before. */
@@ -138,6 +140,8 @@ export class SocketPipe implements FramePipe {
     socket.on('end', () => this.#onEnd());
     socket.on('error', (cause) => {
       this.#error ??= new DwcpError('ERR_DWCP_LINK_DOWN', 'The socket failed', { cause });
+      // node:tls leaves a socket open after a record that does not verify.
+      socket.destroy();
     });
     socket.on('close', () => this.#onClosed());
   }
@@ -196,6 +200,7 @@ export class SocketPipe implements FramePipe {
 
   #onClosed(): void {
     this.#state = 'closed';
+    this.#writes.discard();
     this.#deadline?.cancel();
     this.#reported = true;
     this.#onNeverReady?.(this.#error);

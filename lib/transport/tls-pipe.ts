@@ -237,7 +237,8 @@ function handshakeError(error: unknown, direction: string): DwcpError {
  * that was given up is told of with a later and less telling reason.
  */
 function socketBelow(socket: TLSSocket): Socket {
-  return (socket as TLSSocket & { readonly _parent?: Socket })._parent ?? socket;
+  const below = Reflect.get(socket, '_parent') as Socket | undefined;
+  return below ?? socket;
 }
 
 function endOf(socket: Socket): string {

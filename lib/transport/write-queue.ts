@@ -20,6 +20,7 @@ export class WriteQueue {
   #inFlightBytes = 0;
   readonly #spare = new SpareBuffer(firstCapacityBytes);
   #flushDue = false;
+  #gone = false;
 
   /** `onWritten` is called after each write that the socket is done with. */
   constructor(socket: Socket, onWritten: () => void) {
@@ -63,13 +64,23 @@ export class WriteQueue {
     this.#socket.write(filling.subarray(0, sizeBytes), () => this.#written(filling, sizeBytes));
   }
 
+  /** The socket is gone: nothing waits any more. Its callbacks may still come. */
+  discard(): void {
+    this.#gone = true;
+    this.#filling = undefined;
+    this.#inFlight = undefined;
+    this.#filledBytes = 0;
+    this.#inFlightBytes = 0;
+  }
+
   readonly #flushNow = (): void => {
     this.#flushDue = false;
     if (this.#inFlight === undefined) this.flush();
   };
 
-  /** Called for failed writes too: the socket is closing then, and the numbers no longer matter. */
+  /** Called for failed writes too; the socket is closing then. */
   #written(buffer: Buffer, sizeBytes: number): void {
+    if (this.#gone) return;
     this.#inFlightBytes -= sizeBytes;
     if (this.#inFlight === buffer) this.#inFlight = undefined;
     this.#spare.giveBack(buffer, sizeBytes);

@@ -1,6 +1,6 @@
 /** A table of rights never gives what no row gives, whatever the rows and whoever asks. */
 import test from 'ava';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { type Right, Rights, type RightVerb, rightVerbs } from '../../lib/links/rights.ts';
 
 // Few names, so that patterns and names meet often.

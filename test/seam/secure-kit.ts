@@ -14,6 +14,7 @@ import type {
   SecureTransport,
   TlsIdentity,
 } from '../../lib/transport/index.ts';
+import { tamperProxy, tampers } from './tamper-proxy.ts';
 
 const now = Date.now();
 const valid = { notBeforeMs: now - 86_400_000, notAfterMs: now + 86_400_000 };
@@ -172,4 +173,38 @@ export function secureContract(name: string, make: MakeSecure): void {
     pipe.destroy();
     await server.listener.close();
   });
+
+  for (const [how, tamper] of Object.entries(tampers)) {
+    test(`${name}: a ${how} record ends the pipe with an error, and nothing of it is delivered`, async (t) => {
+      const server = await serve(make, issue('a'));
+      const proxy = await tamperProxy(server.listener.address);
+      t.teardown(() => proxy.close());
+      const dialer = watched(await make(issue('b')).connect(proxy.address, {}));
+      const acceptor = await server.next();
+      const got: number[] = [];
+      const ended = new Promise<DwcpError | undefined>((resolve) =>
+        acceptor.start({
+          onFrames: (frames) => got.push(...frames.map((frame) => frame.stream)),
+          onWritable: () => {},
+          onClose: resolve,
+        }),
+      );
+      const send = (stream: number): void => {
+        const payload = [Buffer.alloc(100, stream)];
+        dialer.pipe.send([{ kind: 1, flags: 1, channel: 1, stream, payload }]);
+      };
+      send(1);
+      while (got.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      const held = proxy.tamper(tamper);
+      send(3);
+      await held;
+      send(5);
+      const error = await ended;
+      t.is(error?.code, 'ERR_DWCP_LINK_DOWN');
+      const expected: Readonly<Record<string, readonly number[]>> = { repeated: [1, 3] };
+      t.deepEqual(got, expected[how] ?? [1]);
+      await dialer.closed;
+      await server.listener.close();
+    });
+  }
 }
