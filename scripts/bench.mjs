@@ -33,7 +33,8 @@ async function main() {
     );
     return 2;
   }
-  await setup({ want: ['build', 'bench'] });
+  // A suite that needs packages of its own has a group of its name.
+  await setup({ want: ['build', 'bench', name] });
   const { suite } = await load(`suites/${name}.js`);
   const only = values.only.split(',').filter((part) => part !== '');
   const unknown = only.filter((part) => !suite.parts?.includes(part));

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { has, root, run } from './run-step.mjs';
 
-/** Debian packages by group, each with a command that shows it is there. */
+/** Debian packages by group, each with a command or file that shows it is there. */
 const packages = {
   build: { 'g++': 'c++', make: 'make', python3: 'python3' },
   test: { cmake: 'cmake', chromium: 'chromium', zstd: 'zstd' },
@@ -14,6 +14,7 @@ const packages = {
   fuzz: { cmake: 'cmake', 'clang-14': 'clang++-14', 'libclang-rt-14-dev': 'clang++-14' },
   bench: { xdelta3: 'xdelta3' },
   sanitize: { cmake: 'cmake' },
+  tls: { 'libssl-dev': '/usr/include/openssl/ssl.h' },
   coverage: { cmake: 'cmake', gcovr: 'gcovr' },
 };
 
@@ -26,7 +27,8 @@ function rootPrefix() {
 
 function installSystemPackages(groups) {
   const wanted = groups.flatMap((group) => Object.entries(packages[group] ?? {}));
-  const missing = [...new Set(wanted.filter(([, command]) => !has(command)).map(([name]) => name))];
+  const isThere = (shown) => (shown.startsWith('/') ? existsSync(shown) : has(shown));
+  const missing = [...new Set(wanted.filter(([, shown]) => !isThere(shown)).map(([name]) => name))];
   if (missing.length === 0) return;
   const list = missing.join(' ');
   const prefix = has('apt-get') ? rootPrefix() : undefined;

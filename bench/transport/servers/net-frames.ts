@@ -17,12 +17,12 @@ import type { Mode, Serving } from '../server.ts';
 const maxFrameBytes = headerSizeBytes + 64 * 1024;
 const crcOffset = 12;
 
-interface Options {
+export interface FramedOptions {
   readonly checksum: boolean;
 }
 
 /** Messages over one socket. */
-class FramedSocket {
+export class FramedSocket {
   readonly #socket: Socket;
   readonly #checksum: boolean;
   readonly #onMessage: (socket: FramedSocket, payload: Buffer) => void;
@@ -34,7 +34,7 @@ class FramedSocket {
 
   constructor(
     socket: Socket,
-    { checksum }: Options,
+    { checksum }: FramedOptions,
     onMessage: (socket: FramedSocket, payload: Buffer) => void,
   ) {
     this.#socket = socket;
@@ -127,7 +127,7 @@ class FramedSocket {
 }
 
 /** Echoes or takes messages. */
-export async function netFramesServer(mode: Mode, options: Options): Promise<Serving> {
+export async function netFramesServer(mode: Mode, options: FramedOptions): Promise<Serving> {
   let messages = 0;
   const onMessage =
     mode === 'echo'

@@ -33,6 +33,15 @@ export interface EngineTlsOptions {
   readonly onRefused?: ((error: DwcpError, remoteAddress: string) => void) | undefined;
 }
 
+/** Beyond the deadlines of a pipe. */
+const graceMs = 100;
+
+/** An inbound connection that had to make room. */
+function givenUp(): DwcpError {
+  const message = 'Too many connections are between their first byte and their preface';
+  return new DwcpError('ERR_DWCP_LIMIT', message, { detail: { limit: 'maxHalfOpen' } });
+}
+
 /** Gives a context back when nobody can use it any more. */
 const contexts = new FinalizationRegistry<() => void>((drop) => drop());
 
@@ -77,7 +86,9 @@ export class EngineTls implements SecureTransport {
 
   async listen(address: Address, onPipe: (pipe: FramePipe) => void): Promise<PipeListener> {
     const { engine, clock, limits } = this.#options;
-    const halfOpen = new HalfOpen(clock, limits);
+    // A pipe keeps its own deadlines, for the handshake and for the preface; this one is behind both.
+    const handshakeTimeoutMs = 2 * limits.handshakeTimeoutMs + graceMs;
+    const halfOpen = new HalfOpen(clock, { ...limits, handshakeTimeoutMs });
     const onAccept = (slot: number, generation: number): EnginePipe => {
       const onReady = (): void => {
         halfOpen.release(pipe);
@@ -138,7 +149,7 @@ export class EngineTls implements SecureTransport {
       onGone: (error) => {
         this.#gate.release(pipe);
         hooks.onEnd(error);
-        if (!settled && error) hooks.onRefused(error);
+        if (!settled) hooks.onRefused(error ?? givenUp());
       },
     });
     return pipe;

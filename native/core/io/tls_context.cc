@@ -199,7 +199,7 @@ int TlsContext::ticket_keys(uint8_t* name, uint8_t* iv, openssl::CipherContext* 
                             openssl::MacContext* mac, bool seal) {
   constexpr int kRefused = 0;
   constexpr int kUse = 1;
-  constexpr int kUseAndRenew = 2;
+  constexpr int kUseAndRenew = 2;  // a ticket is for one use: whoever resumes gets the next
   constexpr int kFailed = -1;
   constexpr int kIvSize = 16;
   const Library& lib = *library_;
@@ -217,7 +217,7 @@ int TlsContext::ticket_keys(uint8_t* name, uint8_t* iv, openssl::CipherContext* 
       lib.EVP_MAC_init(mac, keys->mac.data(), keys->mac.size(), mac_params_) != 1) {
     return kFailed;
   }
-  return keys == &current_ ? kUse : kUseAndRenew;
+  return seal ? kUse : kUseAndRenew;
 }
 
 bool TlsContext::fail(TlsReason& reason, const char* fallback) const {
