@@ -29,8 +29,8 @@ const pipeTls: TlsContestant = { name: 'dwcp over node:tls', server: 'pipe-tls' 
 
 interface Figure {
   readonly name: string;
-  of(sample: TlsSample): number;
-  show(value: number): string;
+  readonly of: (sample: TlsSample) => number;
+  readonly show: (value: number) => string;
 }
 
 const rate: Figure = {
@@ -148,7 +148,7 @@ async function* runResuming(
     better: 'higher',
     bar: 0.99,
     ratio: share,
-    detail: `${handshakes.show(median(ours.map(handshakes.of)))}`,
+    detail: handshakes.show(median(ours.map(handshakes.of))),
   };
 }
 

@@ -162,13 +162,13 @@ const meddlings: Record<string, (records: Buffer[]) => Buffer[]> = {
 
 /** Declares the tests of one tier. */
 export function tlsHostility(tier: string): void {
-  refusals(tier);
-  patience(tier);
-  records(tier);
-  tickets(tier);
+  testRefusals(tier);
+  testPatience(tier);
+  testRecords(tier);
+  testTickets(tier);
 }
 
-function refusals(tier: string): void {
+function testRefusals(tier: string): void {
   test.serial(`${tier}: TLS 1.2 is a downgrade and refused`, async (t) => {
     const acceptor = await Acceptor.open(t);
     const before = faults();
@@ -230,7 +230,7 @@ function refusals(tier: string): void {
   });
 }
 
-function patience(tier: string): void {
+function testPatience(tier: string): void {
   test.serial(`${tier}: a slow handshake and a slow first byte meet a deadline`, async (t) => {
     const acceptor = await Acceptor.open(t, { limits: { handshakeTimeoutMs: 300 } });
     const silent = raw(acceptor.port);
@@ -256,14 +256,15 @@ function patience(tier: string): void {
         }),
       );
       await until(() => closed >= 6, 'the oldest to go');
-    t.like(acceptor.refused[0], { code: 'ERR_DWCP_LIMIT', detail: { limit: 'maxHalfOpen' } });
+      await until(() => acceptor.refused.length >= 6, 'word of it');
+      t.like(acceptor.refused[0], { code: 'ERR_DWCP_LIMIT', detail: { limit: 'maxHalfOpen' } });
       await acceptor.serves(t);
       for (const socket of silent) socket.destroy();
     },
   );
 }
 
-function records(tier: string): void {
+function testRecords(tier: string): void {
   for (const [what, meddle] of Object.entries(meddlings)) {
     test.serial(
       `${tier}: ${what} ends the pipe it is on, and no frame of it is delivered`,
@@ -297,7 +298,7 @@ function records(tier: string): void {
   }
 }
 
-function tickets(tier: string): void {
+function testTickets(tier: string): void {
   test.serial(
     `${tier}: dialers of the engine resume, each ticket once, and are who they were`,
     async (t) => {

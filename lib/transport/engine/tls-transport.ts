@@ -95,13 +95,17 @@ export class EngineTls implements SecureTransport {
         onPipe(pipe);
       };
       const onEnd = (): void => halfOpen.release(pipe);
-      const onRefused = (error: DwcpError): void => this.#refuse(error, pipe);
+      const onRefused = (error: DwcpError): void => {
+        if (!closed) this.#refuse(error, pipe);
+      };
       const pipe = this.#pipe(slot, generation, { onReady, onEnd, onRefused });
       halfOpen.admit(pipe);
       return pipe;
     };
     const settings = { ...framedSocket, tls: this.#context.current };
+    let closed = false;
     const onClose = (): void => {
+      closed = true;
       halfOpen.destroyAll();
       this.#listeners.delete(listener);
     };
