@@ -21,8 +21,8 @@ export interface SecureTransport extends PipeTransport {
   /**
    * Replaces the list of who is refused although their certificates are good: identities as
    * `dwcp://<cluster>/<region>/<node>` (parts may end in `*`), SHA-256 fingerprints of certificates in hex,
-   * colons allowed, and serial numbers as `serial:<hex>`. Live pipes to them close before this returns, new ones end in the handshake; both
-   * sides get ERR_DWCP_IDENTITY or a closed pipe.
+   * colons allowed, and serial numbers as `serial:<hex>`. Live pipes to them close before this returns, new ones
+   * end in the handshake; both sides get ERR_DWCP_IDENTITY or a closed pipe.
    * @throws ERR_DWCP_INVALID_ARG for an entry that is neither
    */
   setRevoked(revoked: readonly string[]): void;

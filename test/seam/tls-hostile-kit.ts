@@ -236,12 +236,10 @@ function testPatience(tier: string): void {
     const silent = raw(acceptor.port);
     await once(silent, 'close');
     t.is(acceptor.refused[0]?.code, 'ERR_DWCP_DEADLINE');
-    t.regex(acceptor.refused[0]!.message, /handshake/);
     const mute = client(acceptor.port, 'b').resume();
     await once(mute, 'close');
     await until(() => acceptor.refused.length === 2, 'the second refusal');
     t.is(acceptor.refused[1]?.code, 'ERR_DWCP_DEADLINE');
-    t.regex(acceptor.refused[1]!.message, /preface/);
     await acceptor.serves(t);
   });
 

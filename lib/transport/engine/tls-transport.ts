@@ -9,6 +9,7 @@ import { DwcpError } from '../../errors.ts';
 import type { LinkLimits } from '../../limits.ts';
 import type { Address, FramePipe, PipeListener, PipeTransport } from '../frame-pipe.ts';
 import { HalfOpen } from '../half-open.ts';
+import { InboundRefusals } from '../inbound-refusals.ts';
 import { type GateStats, ownIdentity, PeerGate, type ProvenPeer } from '../peer-gate.ts';
 import type { SecureTransport, TlsIdentity } from '../secure-transport.ts';
 import { ticketIntervalMs } from '../tls-policy.ts';
@@ -31,15 +32,6 @@ export interface EngineTlsOptions {
   readonly ticketIntervalMs?: number | undefined;
   /** Told of every inbound connection that was turned away, and why. */
   readonly onRefused?: ((error: DwcpError, remoteAddress: string) => void) | undefined;
-}
-
-/** Beyond the deadlines of a pipe. */
-const graceMs = 100;
-
-/** An inbound connection that had to make room. */
-function givenUp(): DwcpError {
-  const message = 'Too many connections are between their first byte and their preface';
-  return new DwcpError('ERR_DWCP_LIMIT', message, { detail: { limit: 'maxHalfOpen' } });
 }
 
 /** Gives a context back when nobody can use it any more. */
@@ -86,17 +78,16 @@ export class EngineTls implements SecureTransport {
 
   async listen(address: Address, onPipe: (pipe: FramePipe) => void): Promise<PipeListener> {
     const { engine, clock, limits } = this.#options;
-    // A pipe keeps its own deadlines, for the handshake and for the preface; this one is behind both.
-    const handshakeTimeoutMs = 2 * limits.handshakeTimeoutMs + graceMs;
-    const halfOpen = new HalfOpen(clock, { ...limits, handshakeTimeoutMs });
+    const refused = new InboundRefusals(this.#options.onRefused ?? (() => {}));
+    const halfOpen = new HalfOpen(clock, limits, refused.givenUp);
     const onAccept = (slot: number, generation: number): EnginePipe => {
       const onReady = (): void => {
         halfOpen.release(pipe);
         onPipe(pipe);
       };
       const onEnd = (): void => halfOpen.release(pipe);
-      const onRefused = (error: DwcpError): void => {
-        if (!closed) this.#refuse(error, pipe);
+      const onRefused = (error: DwcpError | undefined): void => {
+        if (!closed) refused.closed(pipe, pipe.remoteAddress, error);
       };
       const pipe = this.#pipe(slot, generation, { onReady, onEnd, onRefused });
       halfOpen.admit(pipe);
@@ -153,7 +144,7 @@ export class EngineTls implements SecureTransport {
       onGone: (error) => {
         this.#gate.release(pipe);
         hooks.onEnd(error);
-        if (!settled) hooks.onRefused(error ?? givenUp());
+        if (!settled) hooks.onRefused(error);
       },
     });
     return pipe;
@@ -170,10 +161,6 @@ export class EngineTls implements SecureTransport {
     return this.#gate.check(certificate, resumed ? this.#options.clock.now() : undefined);
   }
 
-  #refuse(error: DwcpError, pipe: EnginePipe): void {
-    this.#options.onRefused?.(error, pipe.remoteAddress);
-  }
-
   #add(identity: TlsIdentity): number {
     const { engine } = this.#options;
     const der = derIdentity(identity, this.#options.ticketIntervalMs ?? ticketIntervalMs);
@@ -185,6 +172,6 @@ export class EngineTls implements SecureTransport {
 
 interface PipeHooks {
   readonly onReady: () => void;
-  readonly onRefused: (error: DwcpError) => void;
+  readonly onRefused: (error: DwcpError | undefined) => void;
   readonly onEnd: (error: DwcpError | undefined) => void;
 }
