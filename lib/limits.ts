@@ -24,8 +24,12 @@ export interface LinkLimits {
   readonly pipeHighWaterBytes: number;
   /** Time for preface and Hello, ms. */
   readonly handshakeTimeoutMs: number;
+  /** Time until the first byte of an accepted connection, ms. */
+  readonly firstByteTimeoutMs: number;
   /** Inbound links that have not finished Hello yet. */
   readonly maxHalfOpen: number;
+  /** Those of one address (an IPv6 address counts by its /64). */
+  readonly maxHalfOpenPerAddress: number;
   /** Time a dial may take, ms. */
   readonly connectTimeoutMs: number;
 }
@@ -113,7 +117,9 @@ export const defaultLimits: Limits = {
     maxSendQueueBytes: 96 * MiB,
     pipeHighWaterBytes: 256 * KiB,
     handshakeTimeoutMs: 5_000,
+    firstByteTimeoutMs: 2_000,
     maxHalfOpen: 256,
+    maxHalfOpenPerAddress: 128,
     connectTimeoutMs: 5_000,
   },
   codec: {

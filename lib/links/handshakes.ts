@@ -1,5 +1,6 @@
 /** The handshakes of a node under way, inbound ones bounded: who floods loses its own oldest pipes. */
 import { DwcpError } from '../errors.ts';
+import { Crowd } from '../transport/crowd.ts';
 import type { FramePipe } from '../transport/frame-pipe.ts';
 import { Handshake } from './handshake.ts';
 import type { HandshakeOptions, HandshakeOutcome } from './handshake.ts';
@@ -9,8 +10,9 @@ export type Role = HandshakeOptions['role'];
 
 /** Options of {@link Handshakes}. */
 export interface HandshakesOptions {
-  /** Inbound handshakes at once. */
+  /** Inbound handshakes at once, together and of one address. */
   readonly maxHalfOpen: number;
+  readonly maxHalfOpenPerAddress: number;
   /** What a handshake needs beside its pipe, asked for each. */
   optionsFor(): Omit<HandshakeOptions, 'role' | 'onOutcome'>;
   /** A handshake ended, whatever came of it; before its own callback. */
@@ -20,13 +22,13 @@ export interface HandshakesOptions {
 /** See the file header. */
 export class Handshakes {
   readonly #options: HandshakesOptions;
-  /** In order of age. */
-  readonly #inbound = new Set<Handshake>();
+  readonly #inbound: Crowd<Handshake>;
   readonly #outbound = new Set<Handshake>();
   #dropped = 0;
 
   constructor(options: HandshakesOptions) {
     this.#options = options;
+    this.#inbound = new Crowd(options.maxHalfOpen, options.maxHalfOpenPerAddress);
   }
 
   /** Inbound handshakes under way. */
@@ -41,33 +43,35 @@ export class Handshakes {
 
   /** Shakes hands over a fresh pipe; calls back once. Throws, pipe untouched, if our Hello is wrong. */
   begin(pipe: FramePipe, role: Role, onOutcome: (outcome: HandshakeOutcome) => void): Handshake {
-    const set = role === 'dialer' ? this.#outbound : this.#inbound;
     let early: Handshake | undefined;
     const handshake = new Handshake(pipe, {
       ...this.#options.optionsFor(),
       role,
       onOutcome: (outcome, ended) => {
         early = ended;
-        set.delete(ended);
+        this.#outbound.delete(ended);
+        this.#inbound.release(ended);
         this.#options.onEnded(ended);
         onOutcome(outcome);
       },
     });
-    if (role === 'acceptor') this.#makeRoom();
-    if (early === undefined) set.add(handshake);
+    if (early !== undefined) return handshake;
+    if (role === 'dialer') this.#outbound.add(handshake);
+    else this.#admit(handshake, pipe.remoteAddress);
     return handshake;
   }
 
   /** Gives all of them up and tells the peers why. */
   abortAll(error: DwcpError): void {
-    for (const handshake of [...this.#inbound, ...this.#outbound]) handshake.abort(error);
+    for (const handshake of [...this.#inbound.all(), ...this.#outbound]) handshake.abort(error);
   }
 
-  /** The oldest goes: an honest peer needs a round trip, a slow-loris stays for ever. */
-  #makeRoom(): void {
-    if (this.#inbound.size < this.#options.maxHalfOpen) return;
-    const [oldest] = this.#inbound;
+  #admit(handshake: Handshake, remoteAddress: string): void {
+    const displaced = this.#inbound.admit(handshake, remoteAddress);
+    if (!displaced) return;
+    const { who, limit } = displaced;
     this.#dropped += 1;
-    oldest?.drop(new DwcpError('ERR_DWCP_LIMIT', 'maxHalfOpen inbound pipes'));
+    const message = `Too many inbound pipes are half-open (${limit})`;
+    who.drop(new DwcpError('ERR_DWCP_LIMIT', message, { detail: { limit } }));
   }
 }

@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events';
 import type { DwcpError, ErrorCode } from '../errors.ts';
 import type { Address, FramePipe, PipeStats } from '../transport/frame-pipe.ts';
+import type { HalfOpenStats } from '../transport/half-open.ts';
 import type { Stream } from '../transport/stream.ts';
 import type { Right } from './rights.ts';
 
@@ -89,6 +90,8 @@ export interface LinksStats {
   readonly duplicates: number;
   /** Inbound pipes dropped, oldest first, because too many were half-open. */
   readonly halfOpenDropped: number;
+  /** Inbound sockets that have not spoken the protocol, and those given up before they did. */
+  readonly sockets: HalfOpenStats;
   /** Links replaced by a newer one of the same peer. */
   readonly replaced: number;
   /** Links closed because the peer was silent for too long. */

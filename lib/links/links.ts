@@ -12,6 +12,7 @@ import type { Random } from '../random.ts';
 import { silentLogger } from '../telemetry/logger.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Address, FramePipe, PipeListener, PipeTransport } from '../transport/frame-pipe.ts';
+import type { HalfOpenStats } from '../transport/half-open.ts';
 import type { Stream } from '../transport/stream.ts';
 import { addressKey } from './address-key.ts';
 import { defaultBackoff } from './backoff.ts';
@@ -116,6 +117,7 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
     this.#table = new LinkTable(2 * intervalMs);
     this.#handshakes = new Handshakes({
       maxHalfOpen: this.#limits.maxHalfOpen,
+      maxHalfOpenPerAddress: this.#limits.maxHalfOpenPerAddress,
       optionsFor: () => this.#handshakeOptions(),
       onEnded: (handshake) => this.#table.release(handshake),
     });
@@ -196,6 +198,7 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
       addresses: this.#dialers.size,
       halfOpen: this.#handshakes.halfOpen,
       halfOpenDropped: this.#handshakes.dropped,
+      sockets: this.#sockets(),
       silenced: this.#pinger.silenced,
       identityChanged: this.#known.changed,
       unauthorized: this.#permission.refused,
@@ -203,6 +206,17 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
       refusedByCode: { ...this.#refusedByCode },
       ...this.#counters,
     };
+  }
+
+  /** What the listeners say, added up. */
+  #sockets(): HalfOpenStats {
+    const sum = { halfOpen: 0, shed: 0, shedByAddress: 0, silent: 0, late: 0 };
+    for (const listener of this.#listeners) {
+      const stats = listener.halfOpen?.();
+      if (!stats) continue;
+      for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += stats[name];
+    }
+    return sum;
   }
 
   close(timeoutMs = 1_000): Promise<void> {

@@ -35,6 +35,7 @@ export interface IoExports {
   ioUnlisten(id: number): void;
   ioConnect(...socket: FlatSocket): readonly [number, number] | number;
   ioPeer(slot: number, generation: number): string | undefined;
+  ioReceived(slot: number, generation: number): number;
   ioPath(slot: number, generation: number): readonly number[] | undefined;
   ioProbeCongestion(name: string): number;
   ioTune(slot: number, generation: number, congestion: string, notsentLowat: number): number;
@@ -79,6 +80,7 @@ export function addonIo(addon: IoExports): IoBinding {
     unlisten: (id) => addon.ioUnlisten(id),
     connect: (options) => addon.ioConnect(...flat(options)),
     peer: (slot, generation) => addon.ioPeer(slot, generation),
+    received: (slot, generation) => addon.ioReceived(slot, generation),
     path: (slot, generation) => addon.ioPath(slot, generation),
     probeCongestion: (name) => addon.ioProbeCongestion(name),
     tune: (slot, generation, congestion, notsentLowatBytes) =>

@@ -62,6 +62,8 @@ export interface IoBinding {
   connect(options: IoSocketOptions): readonly [slot: number, generation: number] | number;
   /** `host:port` of the peer. */
   peer(slot: number, generation: number): string | undefined;
+  /** Bytes that came in over a connection; 0 when it is gone. */
+  received(slot: number, generation: number): number;
   /** Numbers of TCP_INFO: RTT, its variance, least RTT (us), cwnd, retransmits, delivery rate, unsent, acked. */
   path(slot: number, generation: number): readonly number[] | undefined;
   /** 0 when sockets may use a congestion control, or a negative errno. */

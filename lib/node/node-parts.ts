@@ -33,12 +33,16 @@ export interface NodeParts {
 type Guarded = Pick<NodeParts, 'transport' | 'refusals'> &
   Pick<NodeSecurityOptions, 'refusedInbound'>;
 
+const quiet: ReadonlySet<string> = new Set(['ERR_DWCP_LIMIT', 'ERR_DWCP_DEADLINE']);
+
 function openTransport(options: ResolvedNodeOptions): Guarded {
   const refusals: NodeParts['refusals'] = new EventEmitter();
   const refusedInbound: Partial<Record<ErrorCode, number>> = {};
   const transport = chooseTransport(options, (error, remoteAddress) => {
     refusedInbound[error.code] = (refusedInbound[error.code] ?? 0) + 1;
-    options.logger.warn({ err: error, remoteAddress }, 'inbound connection refused');
+    // Strangers that say nothing may be many; they are counted, and not worth a warning each.
+    const level = quiet.has(error.code) ? 'debug' : 'warn';
+    options.logger[level]({ err: error, remoteAddress }, 'inbound connection refused');
     refusals.emit('refused', remoteAddress, error);
   });
   return { transport, refusals, refusedInbound };

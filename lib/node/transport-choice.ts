@@ -3,7 +3,7 @@ import { having } from '../check-options.ts';
 import type { Check } from '../check-options.ts';
 import { invalidArg } from '../errors.ts';
 import type { DwcpError } from '../errors.ts';
-import { ioStatus, ioTransport, netTransport } from '../transport/index.ts';
+import { ioStatus, ioTransport } from '../transport/index.ts';
 import type { PipeTransport, SecureTransport } from '../transport/index.ts';
 import { isSecureTransport } from '../transport/secure-transport.ts';
 import type { ResolvedNodeOptions } from './options.ts';
@@ -60,9 +60,5 @@ function ownTransport(options: ResolvedNodeOptions, onRefused: OnRefused): Chose
   const reason = allowPlaintext
     ? 'no identity was given and plaintext was allowed'
     : 'no identity was given: plaintext, on loopback only';
-  // The engine is asked for by name until it has carried the whole house for longer.
-  if ((process.env['DWCP_IO'] ?? '') === '') {
-    return { own: netTransport(plaintext), reason, secure };
-  }
   return { own: ioTransport(plaintext), reason: `${reason}; ${ioStatus().reason}`, secure };
 }

@@ -5,6 +5,8 @@
 import type { PeerIdentity } from '../crypto/peer-identity.ts';
 import type { DwcpError } from '../errors.ts';
 
+import type { HalfOpenStats } from './half-open.ts';
+
 export type { PeerIdentity };
 
 /** Kinds of link frame. Unknown kinds are a protocol error. */
@@ -124,6 +126,8 @@ export interface Address {
 /** A listening socket. */
 export interface PipeListener {
   readonly address: Address;
+  /** Numbers of the sockets that have not spoken the protocol yet, where there are any. */
+  halfOpen?(): HalfOpenStats;
   close(): Promise<void>;
 }
 

@@ -4,12 +4,15 @@
  */
 import { DwcpError } from '../errors.ts';
 
+/** Told of an inbound connection that was turned away, and why. */
+export type OnRefused = (error: DwcpError, remoteAddress: string) => void;
+
 /** See the file header. */
 export class InboundRefusals {
-  readonly #onRefused: (error: DwcpError, remoteAddress: string) => void;
+  readonly #onRefused: OnRefused;
   readonly #givenUp = new WeakMap<object, DwcpError>();
 
-  constructor(onRefused: (error: DwcpError, remoteAddress: string) => void) {
+  constructor(onRefused: OnRefused) {
     this.#onRefused = onRefused;
   }
 

@@ -45,6 +45,8 @@ export type {
 } from './messages/batch.ts';
 export type { ConnectOptions, ListenOptions, MessageOptions } from './messages/options.ts';
 export { connect, listen } from './messages/serve.ts';
+export type { HalfOpenStats } from './half-open.ts';
+export type { OnRefused } from './inbound-refusals.ts';
 export { isLoopback } from './loopback.ts';
 export { netTransport, type NetTransportOptions } from './net-pipe.ts';
 export type { SendOptions, Stream } from './stream.ts';

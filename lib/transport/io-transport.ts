@@ -186,5 +186,6 @@ export function ioTransport(options: NetTransportOptions | SecureIoOptions = {})
     clock: options.clock ?? systemClock,
     limits: { ...defaultLimits.link, ...options.limits },
     allowPlaintext: options.allowPlaintext ?? false,
+    onRefused: options.onRefused,
   });
 }

@@ -30,6 +30,7 @@ export function listenOn(
       const port = typeof bound === 'object' && bound ? bound.port : address.port;
       resolve({
         address: { host: address.host, port },
+        halfOpen: () => halfOpen.stats(),
         close: () => closeServer(server, halfOpen),
       });
     });

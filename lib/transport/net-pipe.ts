@@ -5,7 +5,7 @@ import type { DwcpError } from '../errors.ts';
 import { defaultLimits, type LinkLimits } from '../limits.ts';
 import { dial } from './dial.ts';
 import type { PipeTransport } from './frame-pipe.ts';
-import { HalfOpen } from './half-open.ts';
+import { HalfOpen, knockOf } from './half-open.ts';
 import { InboundRefusals } from './inbound-refusals.ts';
 import { listenOn } from './listener.ts';
 import { checkPlaintext } from './loopback.ts';
@@ -34,8 +34,9 @@ export function netTransport(options: NetTransportOptions = {}): PipeTransport {
   const limits = { ...defaultLimits.link, ...options.limits };
   const allowPlaintext = options.allowPlaintext ?? false;
   const onRefused = options.onRefused ?? (() => {});
-  const wrap = (socket: Socket): SocketPipe =>
-    new SocketPipe(socket, { tier: 'net', secure: false, identity: undefined, clock, limits });
+  const plain = { tier: 'net', secure: false, identity: undefined, clock, limits } as const;
+  const wrap = (socket: Socket, inbound: boolean): SocketPipe =>
+    new SocketPipe(socket, { ...plain, inbound });
   return {
     tier: 'net',
     listen: async (address, onPipe) => {
@@ -44,9 +45,9 @@ export function netTransport(options: NetTransportOptions = {}): PipeTransport {
       const halfOpen = new HalfOpen(clock, limits, refused.givenUp);
       const server = createServer({ noDelay: true });
       server.on('connection', (socket) => {
-        halfOpen.admit(socket);
+        halfOpen.admit(socket, knockOf(socket));
         socket.once('close', () => halfOpen.release(socket));
-        const pipe = wrap(socket);
+        const pipe = wrap(socket, true);
         pipe.onReady(
           () => {
             halfOpen.release(socket);
@@ -60,7 +61,7 @@ export function netTransport(options: NetTransportOptions = {}): PipeTransport {
     connect: async (address, { signal }) => {
       checkPlaintext(address, allowPlaintext);
       const start = (): Socket => connect({ host: address.host, port: address.port });
-      return wrap(await dial(start, 'connect', address, { clock, limits, signal }));
+      return wrap(await dial(start, 'connect', address, { clock, limits, signal }), false);
     },
   };
 }

@@ -28,6 +28,8 @@ export interface SocketPipeOptions {
   readonly identity: PeerIdentity | undefined;
   readonly clock: Clock;
   readonly limits: LinkLimits;
+  /** Accepted: its listener watches whether the preface comes in time. */
+  readonly inbound?: boolean;
 }
 
 /** A pipe over one socket. */
@@ -76,7 +78,8 @@ export class SocketPipe implements FramePipe {
     this.#parser = new FrameParser(envelope);
     this.#writes = new WriteQueue(socket, () => this.#onWritten());
     this.#listen(socket);
-    this.#armDeadline(() => this.destroy(prefaceLate(options.limits.handshakeTimeoutMs)));
+    const { handshakeTimeoutMs } = options.limits;
+    if (!options.inbound) this.#armDeadline(() => this.destroy(prefaceLate(handshakeTimeoutMs)));
     const preface = encodePreface();
     this.#write(preface.length, (into, offset) => {
       into.set(preface, offset);

@@ -17,7 +17,7 @@ import { DwcpError, isDwcpError } from '../errors.ts';
 import { defaultLimits, type LinkLimits } from '../limits.ts';
 import { dial } from './dial.ts';
 import type { PipeTransport } from './frame-pipe.ts';
-import { HalfOpen } from './half-open.ts';
+import { HalfOpen, knockOf } from './half-open.ts';
 import { InboundRefusals } from './inbound-refusals.ts';
 import { listenOn } from './listener.ts';
 import { type GateStats, ownIdentity, PeerGate, type ProvenPeer } from './peer-gate.ts';
@@ -97,7 +97,7 @@ class NodeTls implements TlsTransport {
     const ends = new WeakMap<Socket, string>();
     server.on('connection', (socket: Socket) => {
       ends.set(socket, endOf(socket));
-      halfOpen.admit(socket);
+      halfOpen.admit(socket, knockOf(socket));
       socket.once('close', () => halfOpen.release(socket));
     });
     server.on('tlsClientError', (cause, socket) => {

@@ -198,6 +198,14 @@ Napi::Value io_peer(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), text.data());
 }
 
+/// Bytes received, 0 when the connection is gone.
+Napi::Value io_received(const Napi::CallbackInfo& info) {
+  const io::Connection* connection = read_connection(info);
+  if (info.Env().IsExceptionPending()) return {};
+  return number(info.Env(),
+                connection == nullptr ? 0.0 : static_cast<double>(connection->received_bytes));
+}
+
 /// The numbers of TCP_INFO in the order of `PathSample`, or undefined when the connection is gone.
 Napi::Value io_path(const Napi::CallbackInfo& info) {
   const io::Connection* connection = read_connection(info);
@@ -260,6 +268,7 @@ void export_io(Napi::Env env, Napi::Object exports) {
   exports["ioUnlisten"] = Napi::Function::New<io_unlisten>(env, "ioUnlisten");
   exports["ioConnect"] = Napi::Function::New<io_connect>(env, "ioConnect");
   exports["ioPeer"] = Napi::Function::New<io_peer>(env, "ioPeer");
+  exports["ioReceived"] = Napi::Function::New<io_received>(env, "ioReceived");
   exports["ioPath"] = Napi::Function::New<io_path>(env, "ioPath");
   exports["ioProbeCongestion"] = Napi::Function::New<io_probe_congestion>(env, "ioProbeCongestion");
   exports["ioTune"] = Napi::Function::New<io_tune>(env, "ioTune");

@@ -46,6 +46,8 @@ export interface EnginePipeOptions {
   readonly limits: LinkLimits;
   /** Judges the peer's certificate, DER; without it the connection is plaintext. */
   readonly admit?: ((certificate: Buffer, resumed: boolean) => PeerIdentity) | undefined;
+  /** Accepted: its listener watches whether the preface comes in time. */
+  readonly inbound?: boolean;
   /** A dialled connection stands. */
   readonly onOpen?: () => void;
   /** The peer was refused, or refused us; `onGone` follows once it was told. */
@@ -250,7 +252,9 @@ export class EnginePipe implements FramePipe, EngineOwner {
     this.#remoteAddress = this.#engine.peer(this.#slot, this.#generation) ?? this.#remoteAddress;
     tuneLongPath(this.#engine, this.#slot, this.#generation);
     if (this.secure) {
-      const { handshakeTimeoutMs } = this.#options.limits;
+      const { inbound, limits } = this.#options;
+      const { handshakeTimeoutMs } = limits;
+      if (inbound) return;
       return this.#armDeadline(() => this.destroy(handshakeLate(handshakeTimeoutMs)));
     }
     this.#greet();
@@ -294,8 +298,9 @@ export class EnginePipe implements FramePipe, EngineOwner {
     if (!this.#engine.send(this.#slot, this.#generation, encodePreface())) {
       return this.destroy(outOfMemory());
     }
-    const { handshakeTimeoutMs } = this.#options.limits;
-    this.#armDeadline(() => this.destroy(prefaceLate(handshakeTimeoutMs)));
+    const { inbound, limits } = this.#options;
+    const { handshakeTimeoutMs } = limits;
+    if (!inbound) this.#armDeadline(() => this.destroy(prefaceLate(handshakeTimeoutMs)));
     this.#control(CommandType.resume);
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts';
 import type { LinkLimits } from '../../limits.ts';
 import type { Address, FramePipe, PipeListener, PipeTransport } from '../frame-pipe.ts';
 import { HalfOpen } from '../half-open.ts';
+import type { OnRefused } from '../inbound-refusals.ts';
 import { checkPlaintext } from '../loopback.ts';
 import type { Engine } from './engine.ts';
 import { EnginePipe } from './engine-pipe.ts';
@@ -14,6 +15,7 @@ export interface EngineTransportOptions {
   readonly clock: Clock;
   readonly limits: LinkLimits;
   readonly allowPlaintext: boolean;
+  readonly onRefused?: OnRefused | undefined;
 }
 
 /** {@link PipeTransport} over the engine of this thread. */
@@ -27,22 +29,24 @@ export class EngineTransport implements PipeTransport {
   }
 
   async listen(address: Address, onPipe: (pipe: FramePipe) => void): Promise<PipeListener> {
-    const { engine, clock, limits, allowPlaintext } = this.#options;
+    const { engine, clock, limits, allowPlaintext, onRefused } = this.#options;
     checkPlaintext(address, allowPlaintext);
-    const halfOpen = new HalfOpen(clock, limits);
+    const halfOpen = new HalfOpen(clock, limits, (_, error, from) => onRefused?.(error, from));
     const onAccept = (slot: number, generation: number): EnginePipe => {
       const onReady = (): void => {
         halfOpen.release(pipe);
         onPipe(pipe);
       };
       const onGone = (): void => halfOpen.release(pipe);
-      const own = { engine, slot, generation, clock, limits, onReady, onGone };
+      const inbound = true;
+      const own = { engine, slot, generation, clock, limits, inbound, onReady, onGone };
       const pipe: EnginePipe = new EnginePipe(own);
-      halfOpen.admit(pipe);
+      halfOpen.admit(pipe, engine.knock(slot, generation));
       return pipe;
     };
     const onClose = (): void => halfOpen.destroyAll();
-    return listenOnEngine(engine, framedSocket, address, onAccept, onClose);
+    const listener = await listenOnEngine(engine, framedSocket, address, onAccept, onClose);
+    return { ...listener, halfOpen: () => halfOpen.stats() };
   }
 
   async connect(

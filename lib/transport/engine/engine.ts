@@ -7,6 +7,7 @@
  */
 import type { IoBinding, IoSocketOptions, IoTables } from '../../native/io-contract.ts';
 import { headerSizeBytes } from '../envelope.ts';
+import type { Knock } from '../half-open.ts';
 import {
   CommandType,
   counterNames,
@@ -108,6 +109,14 @@ export class Engine {
 
   peer(slot: number, generation: number): string | undefined {
     return this.#binding.peer(slot, generation);
+  }
+
+  /** What is known of an accepted connection. */
+  knock(slot: number, generation: number): Knock {
+    return {
+      remoteAddress: this.peer(slot, generation) ?? '?:0',
+      heard: () => this.#binding.received(slot, generation) > 0,
+    };
   }
 
   path(slot: number, generation: number): readonly number[] | undefined {

@@ -89,8 +89,9 @@ export class EngineTls implements SecureTransport {
       const onRefused = (error: DwcpError | undefined): void => {
         if (!closed) refused.closed(pipe, pipe.remoteAddress, error);
       };
-      const pipe = this.#pipe(slot, generation, { onReady, onEnd, onRefused });
-      halfOpen.admit(pipe);
+      const hooks = { inbound: true, onReady, onEnd, onRefused };
+      const pipe = this.#pipe(slot, generation, hooks);
+      halfOpen.admit(pipe, engine.knock(slot, generation));
       return pipe;
     };
     const settings = { ...framedSocket, tls: this.#context.current };
@@ -104,7 +105,7 @@ export class EngineTls implements SecureTransport {
     this.#listeners.add(listener);
     // It may have changed meanwhile.
     engine.tls.tlsUse(listener.id, this.#context.current);
-    return listener;
+    return { ...listener, halfOpen: () => halfOpen.stats() };
   }
 
   readonly connect: PipeTransport['connect'] = async (address, { signal }) => {
@@ -113,7 +114,8 @@ export class EngineTls implements SecureTransport {
     const patience = { clock, limits, signal };
     return dialOnEngine(engine, settings, address, patience, (slot, generation, hooks) => {
       const { onOpen: onReady, onGone: onEnd } = hooks;
-      const pipe = this.#pipe(slot, generation, { onReady, onEnd, onRefused: onEnd });
+      const own = { inbound: false, onReady, onEnd, onRefused: onEnd };
+      const pipe = this.#pipe(slot, generation, own);
       return { connection: pipe, owner: pipe };
     });
   };
@@ -128,6 +130,7 @@ export class EngineTls implements SecureTransport {
       generation,
       clock,
       limits,
+      inbound: hooks.inbound,
       admit: (der, resumed) => {
         const peer = this.#judge(der, resumed);
         this.#gate.hold(pipe, peer);
@@ -173,5 +176,6 @@ export class EngineTls implements SecureTransport {
 interface PipeHooks {
   readonly onReady: () => void;
   readonly onRefused: (error: DwcpError | undefined) => void;
+  readonly inbound: boolean;
   readonly onEnd: (error: DwcpError | undefined) => void;
 }

@@ -4,6 +4,7 @@
  */
 import type { DwcpError } from '../../errors.ts';
 import type { Address, FrameKind, FramePipe } from '../frame-pipe.ts';
+import type { HalfOpenStats } from '../half-open.ts';
 
 /** The header fields of a message; without frames all are 0, and `kind` is data. */
 export interface MessageHead {
@@ -94,6 +95,8 @@ export interface MessageHandlers {
 export interface MessageListener {
   readonly address: Address;
   readonly tier: FramePipe['tier'];
+  /** Numbers of the connections that have not spoken yet. */
+  halfOpen?(): HalfOpenStats;
   /** Stops accepting; connections live on. */
   close(): Promise<void>;
 }

@@ -31,14 +31,16 @@ export class EngineMessages implements EngineOwner {
     this.#engine = engine;
     this.#options = options;
     this.#batch = new EngineBatch(engine, this.#connections, options.framed);
-    this.#halfOpen = new HalfOpen(options.clock, options.limits);
+    this.#halfOpen = new HalfOpen(options.clock, options.limits, (_, error, from) =>
+      options.onRefused?.(error, from),
+    );
   }
 
   async listen(): Promise<MessageListener> {
     const engine = this.#engine;
     const onAccept = (slot: number, generation: number): EngineOwner => {
       const connection = this.#add(slot, generation);
-      if (this.#options.framed) this.#halfOpen.admit(connection);
+      if (this.#options.framed) this.#halfOpen.admit(connection, engine.knock(slot, generation));
       return this;
     };
     const onClose = (): void => this.#halfOpen.destroyAll();
@@ -49,7 +51,7 @@ export class EngineMessages implements EngineOwner {
       onAccept,
       onClose,
     );
-    return { ...listener, tier: engine.tier };
+    return { ...listener, tier: engine.tier, halfOpen: () => this.#halfOpen.stats() };
   }
 
   async connect(signal: AbortSignal | undefined): Promise<MessageConnection> {
@@ -145,6 +147,8 @@ export class EngineMessages implements EngineOwner {
       return connection.destroy(outOfMemory());
     }
     connection.handed(prefaceSizeBytes);
+    // An accepted one is watched among the half-open.
+    if (!this.#dials.has(connection)) return;
     const { handshakeTimeoutMs } = this.#options.limits;
     connection.armDeadline(() => connection.destroy(prefaceLate(handshakeTimeoutMs)));
   }

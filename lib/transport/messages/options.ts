@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../../clock.ts';
 import { DwcpError, invalidArg } from '../../errors.ts';
 import { defaultLimits, type LinkLimits } from '../../limits.ts';
 import type { IoSocketOptions } from '../../native/io-contract.ts';
+import type { OnRefused } from '../inbound-refusals.ts';
 import type { MessageHandlers } from './batch.ts';
 
 /** What `listen` and `connect` have in common. */
@@ -29,6 +30,8 @@ export interface MessageOptions extends MessageHandlers {
 
 /** Options of `listen`. */
 export interface ListenOptions extends MessageOptions {
+  /** Told of every inbound connection that was given up before it spoke, and why. */
+  readonly onRefused?: OnRefused | undefined;
   /** SO_REUSEPORT: several workers listen on one port. The engine's tiers only. */
   readonly reusePort?: boolean | undefined;
 }
@@ -49,6 +52,7 @@ export interface ResolvedOptions {
   readonly maxQueueBytes: number;
   readonly clock: Clock;
   readonly limits: LinkLimits;
+  readonly onRefused: OnRefused | undefined;
   readonly socket: Pick<
     IoSocketOptions,
     'userTimeoutMs' | 'notsentLowatBytes' | 'congestion' | 'reusePort'
@@ -85,6 +89,7 @@ export function resolveMessageOptions(options: ListenOptions & ConnectOptions): 
     maxQueueBytes: checkCount('maxQueueBytes', options.maxQueueBytes, defaultMaxQueueBytes),
     clock: options.clock ?? systemClock,
     limits,
+    onRefused: options.onRefused,
     socket: {
       userTimeoutMs: checkCount('userTimeoutMs', options.userTimeoutMs, 0),
       notsentLowatBytes: checkCount('notsentLowatBytes', options.notsentLowatBytes, 0),

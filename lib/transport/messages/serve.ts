@@ -17,9 +17,9 @@ import { rawNetTransport } from './raw-net.ts';
 /** What runs without the engine. */
 function portable(options: ResolvedOptions): PipeTransport {
   if (!options.framed) return rawNetTransport(options);
-  const { clock, limits, allowPlaintext, highWaterBytes } = options;
+  const { clock, limits, allowPlaintext, highWaterBytes, onRefused } = options;
   const pipeLimits = { ...limits, pipeHighWaterBytes: highWaterBytes };
-  return netTransport({ clock, limits: pipeLimits, allowPlaintext });
+  return netTransport({ clock, limits: pipeLimits, allowPlaintext, onRefused });
 }
 
 /**
