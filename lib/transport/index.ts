@@ -44,6 +44,7 @@ export type {
   RetainedMessage,
 } from './messages/batch.ts';
 export type { ConnectOptions, ListenOptions, MessageOptions } from './messages/options.ts';
+export type { MessageBegin, TargetOf } from './messages/message-join.ts';
 export { connect, listen } from './messages/serve.ts';
 export type { HalfOpenStats } from './half-open.ts';
 export type { OnRefused } from './inbound-refusals.ts';

@@ -1,5 +1,7 @@
 /** The contract of the batch API over node:net. */
 import { messagesContract } from './messages-kit.ts';
+import { largeMessages } from './messages-large-kit.ts';
 
 process.env['DWCP_IO'] = 'net';
 messagesContract('net');
+largeMessages('net');

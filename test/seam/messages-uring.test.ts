@@ -1,5 +1,9 @@
 /** The contract of the batch API over the I/O engine, tier uring. */
 import { forceTier } from './io-tier.ts';
 import { messagesContract } from './messages-kit.ts';
+import { largeMessages } from './messages-large-kit.ts';
 
-if (forceTier('uring')) messagesContract('uring');
+if (forceTier('uring')) {
+  messagesContract('uring');
+  largeMessages('uring');
+}

@@ -16,8 +16,6 @@ const WARM_SHARE = 0.2;
 const READ_MS = 1_000;
 const DRAIN_MS = 10_000;
 const RSS_MB_PER_MINUTE = 0.5;
-/** A ring that was busy keeps up to 64 slabs lent to the kernel, and a few are open for writing. */
-const KEPT_SLABS = 72;
 /** A count that moves by less than this in a minute does not move. */
 const COUNT_PER_MINUTE = 0.5;
 
@@ -37,6 +35,8 @@ async function ask<T>(child: ChildProcess, question: string): Promise<T> {
   return (await answer)[0];
 }
 
+/** Slabs that hold bytes of somebody; those that stand ready do not count. */
+const heldSlabs = (engine: ServerReport['engine']): number => engine?.slabsHeld ?? 0;
 const filesOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 const rssMbOf = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
@@ -59,10 +59,12 @@ for (let atMs = 0; atMs < endMs; atMs = performance.now() - startMs) {
   if (atMs >= endMs * WARM_SHARE) {
     series.rss.push({ atMs, value: rssMb });
     series.files.push({ atMs, value: files });
-    series.slabs.push({ atMs, value: engine?.slabsUsed ?? 0 });
+    series.slabs.push({ atMs, value: heldSlabs(engine) });
   }
   if (Math.round(atMs / READ_MS) % 30 === 0) {
-    const slabs = engine ? `, ${engine.slabsUsed} slabs, ${engine.lostWakes} lost wake-ups` : '';
+    const slabs = engine
+      ? `, ${engine.slabsHeld} of ${engine.slabsUsed} slabs held, ${engine.lostWakes} lost wake-ups`
+      : '';
     console.log(
       `${(atMs / 60_000).toFixed(1)} min: ${live} live, ${calls} calls, ${rssMb.toFixed(1)} MB, ${files} files${slabs}`,
     );
@@ -77,7 +79,6 @@ for (let waited = 0; waited < DRAIN_MS && last.live > 0; waited += 200) {
   last = await ask<ServerReport>(server, 'report');
 }
 const leftFiles = filesOf(server.pid!) - idleFiles;
-const leftSlabs = (last.engine?.slabsUsed ?? 0) - (idle.engine?.slabsUsed ?? 0);
 const failed = Object.values(done.failures).reduce((sum, count) => sum + count, 0);
 
 const bars: [string, number, number][] = [
@@ -87,7 +88,7 @@ const bars: [string, number, number][] = [
   ['calls that failed', failed, 0],
   ['connections left', last.live, 0],
   ['files left', leftFiles, 0],
-  ['slabs left', leftSlabs, KEPT_SLABS],
+  ['slabs left', heldSlabs(last.engine), 0],
 ];
 console.log(`${done.calls} calls over ${done.dials} connections`, done.failures);
 if (last.engine) console.log(`${last.engine.lostWakes} lost wake-ups, all repaired`);

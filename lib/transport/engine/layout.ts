@@ -82,4 +82,6 @@ export const counterNames = [
   'tlsResumed',
   'tlsFaults',
   'ticketRotations',
+  /** Of `slabsUsed`, as the watchdog saw it last: those that hold bytes of somebody. The rest stands ready. */
+  'slabsHeld',
 ] as const;

@@ -2,7 +2,8 @@
 import { CommandType, Field, noSlab, rowFields } from '../engine/layout.ts';
 import { headerSizeBytes } from '../envelope.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { FrameKind } from '../frame-pipe.ts';
+import type { DwcpError } from '../../errors.ts';
+import { FrameFlag, FrameKind } from '../frame-pipe.ts';
 import type { Batch, MessageConnection, RetainedMessage } from './batch.ts';
 import { EngineConnection } from './engine-connection.ts';
 
@@ -15,6 +16,8 @@ export class EngineBatch implements Batch {
   #at = -rowFields;
   #end = 0;
   #current: EngineConnection | undefined;
+  /** The message under the cursor when it came in several frames. */
+  #whole: Buffer | undefined;
 
   constructor(
     engine: Engine,
@@ -40,9 +43,30 @@ export class EngineBatch implements Batch {
       this.#at += rowFields;
       if (this.#at >= this.#end) return false;
       this.#current = this.#connections[this.#rows[this.#at + Field.slot]!];
+      this.#whole = undefined;
       // What came for a connection that was closed in this batch is dropped.
-    } while (this.#current?.state !== 'open');
+    } while (this.#current?.state !== 'open' || this.#isPart(this.#current));
     return true;
+  }
+
+  /** Takes a frame that is not a message of its own; true unless it completes one. */
+  #isPart(connection: EngineConnection): boolean {
+    const { join } = connection;
+    if (!join || this.kind !== FrameKind.data) return false;
+    if (!join.underWay && (this.flags & FrameFlag.end) !== 0) return false;
+    try {
+      this.#whole = join.take(this, this.#payload());
+    } catch (error) {
+      connection.destroy(error as DwcpError);
+      return true;
+    }
+    return this.#whole === undefined;
+  }
+
+  #payload(): Buffer {
+    const sizeBytes = this.#rows[this.#at + Field.length]!;
+    if (sizeBytes === 0) return Buffer.alloc(0);
+    return this.#engine.bytes(this.#rows[this.#at + Field.address]!, sizeBytes);
   }
 
   get connection(): MessageConnection {
@@ -67,18 +91,17 @@ export class EngineBatch implements Batch {
   }
 
   get sizeBytes(): number {
-    return this.#rows[this.#at + Field.length]!;
+    return this.#whole?.length ?? this.#rows[this.#at + Field.length]!;
   }
 
   byteAt(offset: number): number {
+    if (this.#whole) return this.#whole[offset] ?? 0;
     const address = this.#rows[this.#at + Field.address]!;
-    return offset < this.sizeBytes ? this.#engine.byteAt(address + offset) : 0;
+    return offset >= 0 && offset < this.sizeBytes ? this.#engine.byteAt(address + offset) : 0;
   }
 
   view(): Buffer {
-    const { sizeBytes } = this;
-    if (sizeBytes === 0) return Buffer.alloc(0);
-    return this.#engine.bytes(this.#rows[this.#at + Field.address]!, sizeBytes);
+    return this.#whole ?? this.#payload();
   }
 
   copy(): Buffer {
@@ -86,6 +109,7 @@ export class EngineBatch implements Batch {
   }
 
   retain(): RetainedMessage {
+    if (this.#whole) return { payload: this.#whole, release: () => {} };
     const payload = this.view();
     const slab = this.#rows[this.#at + Field.slab]!;
     // Kept before, or nothing to keep.
@@ -100,6 +124,7 @@ export class EngineBatch implements Batch {
   forward(to: MessageConnection = this.#current!): boolean {
     const slab = this.#rows[this.#at + Field.slab]!;
     const { sizeBytes } = this;
+    if (this.#whole) return to.send(this.#whole, this);
     if (!(to instanceof EngineConnection) || (slab === noSlab && sizeBytes > 0)) {
       return to.send(this.view(), this);
     }

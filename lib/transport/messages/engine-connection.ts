@@ -7,6 +7,7 @@ import { closedError, outOfMemory } from '../engine/system-error.ts';
 import { headerSizeBytes, tooLong } from '../envelope.ts';
 import { FrameKind } from '../frame-pipe.ts';
 import type { MessageConnection, MessageHead } from './batch.ts';
+import { cutMessage, MessageJoin, tooLarge } from './message-join.ts';
 import { queueFull, type ResolvedOptions } from './options.ts';
 
 /** Bytes of a chunk that is sent in pieces, each well below a slab. */
@@ -24,6 +25,8 @@ export class EngineConnection implements MessageConnection {
   error: DwcpError | undefined;
   /** The user was told of it. */
   announced = false;
+  /** Puts messages of several frames together, where they are allowed. */
+  readonly join: MessageJoin | undefined;
   /** Runs until the peer's preface came, later until it answered our close. */
   deadline: Timer | undefined;
   readonly #engine: Engine;
@@ -37,6 +40,8 @@ export class EngineConnection implements MessageConnection {
     this.tier = engine.tier;
     this.slot = slot;
     this.generation = generation;
+    const { maxMessageBytes, target } = options;
+    this.join = maxMessageBytes > 0 ? new MessageJoin(maxMessageBytes, target) : undefined;
   }
 
   get bufferedBytes(): number {
@@ -52,18 +57,18 @@ export class EngineConnection implements MessageConnection {
     const sizeBytes = payload.length;
     this.check(sizeBytes);
     if (!this.#options.framed) return this.raw(payload);
-    this.#payload[0] = payload;
     const full = {
       kind: head.kind ?? FrameKind.data,
       flags: head.flags ?? 0,
       channel: head.channel ?? 0,
       stream: head.stream ?? 0,
     };
-    if (!this.#engine.frame(this.slot, this.generation, full, this.#payload, sizeBytes)) {
-      this.destroy(outOfMemory());
-      throw closedError();
-    }
-    return this.handed(headerSizeBytes + sizeBytes);
+    if (!this.join || full.kind !== FrameKind.data) return this.#frame(full, payload);
+    let open = true;
+    cutMessage(payload, this.#options.limits.maxFramePayloadBytes, full.flags, (piece, flags) => {
+      open = this.#frame({ ...full, flags }, piece);
+    });
+    return open;
   }
 
   close(): void {
@@ -84,14 +89,26 @@ export class EngineConnection implements MessageConnection {
   /** @throws ERR_DWCP_CLOSED, ERR_DWCP_LIMIT */
   check(sizeBytes: number): void {
     if (this.state !== 'open') throw closedError();
-    const { framed, limits, maxQueueBytes } = this.#options;
-    if (framed && sizeBytes > limits.maxFramePayloadBytes) {
+    const { framed, limits, maxQueueBytes, maxMessageBytes } = this.#options;
+    if (maxMessageBytes > 0) {
+      if (sizeBytes > maxMessageBytes) throw tooLarge(maxMessageBytes);
+    } else if (framed && sizeBytes > limits.maxFramePayloadBytes) {
       throw tooLong(sizeBytes, {
         maxPayloadBytes: limits.maxFramePayloadBytes,
         checksum: true,
       });
     }
     if (this.bufferedBytes + sizeBytes > maxQueueBytes) throw queueFull(maxQueueBytes);
+  }
+
+  #frame(head: FullHead, payload: Uint8Array): boolean {
+    const sizeBytes = payload.length;
+    this.#payload[0] = payload;
+    if (!this.#engine.frame(this.slot, this.generation, head, this.#payload, sizeBytes)) {
+      this.destroy(outOfMemory());
+      throw closedError();
+    }
+    return this.handed(headerSizeBytes + sizeBytes);
   }
 
   /** Sends plain bytes. */
@@ -124,6 +141,13 @@ export class EngineConnection implements MessageConnection {
     this.deadline = clock.setTimer(onDeadline, limits.handshakeTimeoutMs);
     this.deadline.unref();
   }
+}
+
+interface FullHead {
+  readonly kind: FrameKind;
+  readonly flags: number;
+  readonly channel: number;
+  readonly stream: number;
 }
 
 const plainHead: MessageHead = {};

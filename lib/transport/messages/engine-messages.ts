@@ -105,7 +105,10 @@ export class EngineMessages implements EngineOwner {
   }
 
   #deliver(first: number, end: number): void {
-    this.#safely(() => deliver(this.#batch.begin(first, end), this.#options.handlers));
+    const batch = this.#batch.begin(first, end);
+    this.#safely(() => deliver(batch, this.#options.handlers));
+    // Parts a handler did not look at are put together all the same.
+    if (this.#options.maxMessageBytes > 0) while (batch.next());
   }
 
   #onEvent(type: number, at: number): void {

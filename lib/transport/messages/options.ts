@@ -5,6 +5,7 @@ import { defaultLimits, type LinkLimits } from '../../limits.ts';
 import type { IoSocketOptions } from '../../native/io-contract.ts';
 import type { OnRefused } from '../inbound-refusals.ts';
 import type { MessageHandlers } from './batch.ts';
+import type { TargetOf } from './message-join.ts';
 
 /** What `listen` and `connect` have in common. */
 export interface MessageOptions extends MessageHandlers {
@@ -18,6 +19,17 @@ export interface MessageOptions extends MessageHandlers {
   readonly highWaterBytes?: number | undefined;
   /** Queued bytes of one connection beyond which `send` throws. 16 MiB by default. */
   readonly maxQueueBytes?: number | undefined;
+  /**
+   * Largest message, bytes; 64 KiB by default, which is one frame. Above it messages are cut into frames and put together
+   * again; then both ends set it, and the `end` flag is the library's. At most `maxQueueBytes`, for what is sent is copied.
+   */
+  readonly maxMessageBytes?: number | undefined;
+  /**
+   * With `maxMessageBytes` above 64 KiB: memory for a message of several frames that begins; its bytes are copied there, and
+   * it is delivered as a view of it. Undefined lets the library take memory. A message that does not fit ends the
+   * connection with ERR_DWCP_LIMIT.
+   */
+  readonly target?: TargetOf | undefined;
   /** TCP_USER_TIMEOUT, ms: how long sent bytes may stay unacknowledged. The engine's tiers only. */
   readonly userTimeoutMs?: number | undefined;
   /** TCP_NOTSENT_LOWAT, bytes. The engine's tiers only. */
@@ -50,6 +62,9 @@ export interface ResolvedOptions {
   readonly allowPlaintext: boolean;
   readonly highWaterBytes: number;
   readonly maxQueueBytes: number;
+  /** 0 when a message is one frame. */
+  readonly maxMessageBytes: number;
+  readonly target: TargetOf | undefined;
   readonly clock: Clock;
   readonly limits: LinkLimits;
   readonly onRefused: OnRefused | undefined;
@@ -68,6 +83,18 @@ function checkCount(name: string, value: number | undefined, fallback: number): 
   return invalidArg(name, 'an integer from 1 to 2^31-1', value);
 }
 
+/** 0 when a message is one frame. */
+function largestMessage(
+  { maxMessageBytes, framed }: MessageOptions,
+  maxQueueBytes: number,
+  { maxFramePayloadBytes }: LinkLimits,
+): number {
+  const mostBytes = checkCount('maxMessageBytes', maxMessageBytes, maxFramePayloadBytes);
+  if (mostBytes <= maxFramePayloadBytes || framed === false) return 0;
+  if (mostBytes > maxQueueBytes) invalidArg('maxMessageBytes', 'at most maxQueueBytes', mostBytes);
+  return mostBytes;
+}
+
 /** Checks and completes options. @throws ERR_DWCP_INVALID_ARG */
 export function resolveMessageOptions(options: ListenOptions & ConnectOptions): ResolvedOptions {
   const { onBatch, onMessage, onOpen, onDrain, onClose, host, port } = options;
@@ -79,6 +106,7 @@ export function resolveMessageOptions(options: ListenOptions & ConnectOptions): 
   const { congestion = '' } = options;
   if (!/^[\w-]{0,15}$/.test(congestion)) invalidArg('congestion', 'a name', congestion);
   const limits = { ...defaultLimits.link, ...options.limits };
+  const maxQueueBytes = checkCount('maxQueueBytes', options.maxQueueBytes, defaultMaxQueueBytes);
   return {
     handlers: { onBatch, onMessage, onOpen, onDrain, onClose },
     host,
@@ -86,7 +114,9 @@ export function resolveMessageOptions(options: ListenOptions & ConnectOptions): 
     framed: options.framed ?? true,
     allowPlaintext: options.allowPlaintext ?? false,
     highWaterBytes: checkCount('highWaterBytes', options.highWaterBytes, limits.pipeHighWaterBytes),
-    maxQueueBytes: checkCount('maxQueueBytes', options.maxQueueBytes, defaultMaxQueueBytes),
+    maxQueueBytes,
+    maxMessageBytes: largestMessage(options, maxQueueBytes, limits),
+    target: options.target,
     clock: options.clock ?? systemClock,
     limits,
     onRefused: options.onRefused,

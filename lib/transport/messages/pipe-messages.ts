@@ -4,7 +4,14 @@
  */
 import { DwcpError } from '../../errors.ts';
 import { tooLong } from '../envelope.ts';
-import { type Frame, FrameKind, type FramePipe, type PipeTransport } from '../frame-pipe.ts';
+import {
+  type Frame,
+  FrameFlag,
+  FrameKind,
+  type FramePipe,
+  type OutgoingFrame,
+  type PipeTransport,
+} from '../frame-pipe.ts';
 import {
   type Batch,
   deliver,
@@ -14,6 +21,7 @@ import {
   type MessageListener,
   type RetainedMessage,
 } from './batch.ts';
+import { cutMessage, MessageJoin, tooLarge } from './message-join.ts';
 import { queueFull, type ResolvedOptions } from './options.ts';
 
 /** Listens through a transport. */
@@ -43,6 +51,8 @@ class PipeConnection implements MessageConnection {
   readonly #pipe: FramePipe;
   readonly #options: ResolvedOptions;
   readonly #batch: FrameBatch;
+  /** Puts messages of several frames together, where they are allowed. */
+  readonly join: MessageJoin | undefined;
   #closed = false;
 
   constructor(pipe: FramePipe, options: ResolvedOptions) {
@@ -50,6 +60,8 @@ class PipeConnection implements MessageConnection {
     this.#options = options;
     this.tier = pipe.tier;
     this.remoteAddress = pipe.remoteAddress;
+    const { maxMessageBytes, target } = options;
+    this.join = maxMessageBytes > 0 ? new MessageJoin(maxMessageBytes, target) : undefined;
     this.#batch = new FrameBatch(this);
     const { handlers } = options;
     pipe.start({
@@ -73,21 +85,28 @@ class PipeConnection implements MessageConnection {
 
   send(payload: Uint8Array, head: MessageHead = {}): boolean {
     const { maxFramePayloadBytes: maxPayloadBytes } = this.#options.limits;
-    const { framed, maxQueueBytes } = this.#options;
+    const { framed, maxQueueBytes, maxMessageBytes } = this.#options;
     if (this.#closed) throw new DwcpError('ERR_DWCP_CLOSED', 'The pipe is closed');
-    if (framed && payload.length > maxPayloadBytes) {
+    if (maxMessageBytes > 0) {
+      if (payload.length > maxMessageBytes) throw tooLarge(maxMessageBytes);
+    } else if (framed && payload.length > maxPayloadBytes) {
       throw tooLong(payload.length, { maxPayloadBytes, checksum: true });
     }
     if (this.bufferedBytes + payload.length > maxQueueBytes) throw queueFull(maxQueueBytes);
-    return this.#pipe.send([
-      {
-        kind: head.kind ?? FrameKind.data,
-        flags: head.flags ?? 0,
-        channel: head.channel ?? 0,
-        stream: head.stream ?? 0,
-        payload: [payload],
-      },
-    ]);
+    const full = {
+      kind: head.kind ?? FrameKind.data,
+      flags: head.flags ?? 0,
+      channel: head.channel ?? 0,
+      stream: head.stream ?? 0,
+    };
+    if (!this.join || full.kind !== FrameKind.data) {
+      return this.#pipe.send([{ ...full, payload: [payload] }]);
+    }
+    const frames: OutgoingFrame[] = [];
+    cutMessage(payload, maxPayloadBytes, full.flags, (piece, flags) => {
+      frames.push({ ...full, flags, payload: [piece] });
+    });
+    return this.#pipe.send(frames);
   }
 
   close(): void {
@@ -101,17 +120,22 @@ class PipeConnection implements MessageConnection {
   }
 
   #deliver(frames: readonly Frame[], handlers: MessageHandlers): void {
-    deliver(this.#batch.begin(frames), handlers);
+    const batch = this.#batch.begin(frames);
+    deliver(batch, handlers);
+    // Parts a handler did not look at are put together all the same.
+    if (this.join) while (batch.next());
   }
 }
 
 /** {@link Batch} over frames. */
 class FrameBatch implements Batch {
-  readonly connection: MessageConnection;
+  readonly connection: PipeConnection;
   #frames: readonly Frame[] = [];
+  /** The message under the cursor when it came in several frames. */
+  #whole: Buffer | undefined;
   #at = -1;
 
-  constructor(connection: MessageConnection) {
+  constructor(connection: PipeConnection) {
     this.connection = connection;
   }
 
@@ -122,8 +146,30 @@ class FrameBatch implements Batch {
   }
 
   next(): boolean {
-    // What came for a connection that was closed in this batch is dropped.
-    return !this.connection.closed && ++this.#at < this.#frames.length;
+    do {
+      this.#whole = undefined;
+      // What came for a connection that was closed in this batch is dropped.
+      if (this.connection.closed || ++this.#at >= this.#frames.length) return false;
+    } while (this.#isPart());
+    return true;
+  }
+
+  /** Takes a frame that is not a message of its own; true unless it completes one. */
+  #isPart(): boolean {
+    const { join } = this.connection;
+    if (!join || this.kind !== FrameKind.data) return false;
+    if (!join.underWay && (this.flags & FrameFlag.end) !== 0) return false;
+    try {
+      this.#whole = join.take(this, this.#frame.payload);
+    } catch (error) {
+      this.connection.destroy(error as DwcpError);
+      return true;
+    }
+    return this.#whole === undefined;
+  }
+
+  get #payload(): Uint8Array {
+    return this.#whole ?? this.#frame.payload;
   }
 
   get #frame(): Frame {
@@ -147,27 +193,27 @@ class FrameBatch implements Batch {
   }
 
   get sizeBytes(): number {
-    return this.#frame.payload.length;
+    return this.#payload.length;
   }
 
   byteAt(offset: number): number {
-    return this.#frame.payload[offset] ?? 0;
+    return this.#payload[offset] ?? 0;
   }
 
   view(): Buffer {
-    const { buffer, byteOffset, length } = this.#frame.payload;
+    const { buffer, byteOffset, length } = this.#payload;
     return Buffer.from(buffer, byteOffset, length);
   }
 
   copy(): Buffer {
-    return Buffer.from(this.#frame.payload);
+    return Buffer.from(this.#payload);
   }
 
   retain(): RetainedMessage {
-    return { payload: this.copy(), release: () => {} };
+    return { payload: this.#whole ?? this.copy(), release: () => {} };
   }
 
   forward(to: MessageConnection = this.connection): boolean {
-    return to.send(this.#frame.payload, this);
+    return to.send(this.#payload, this);
   }
 }

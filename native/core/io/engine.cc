@@ -125,6 +125,10 @@ bool Engine::watch() {
   was_pending_ = pending;
   collects_seen_ = collects_;
   if (lost) counters_.lost_wakes += 1;
+  const size_t staged = staging_ != kNoSlab && pool_.sole_user(staging_) ? 1 : 0;
+  const size_t standing = backend_->standing() + assembly_.standing() + outgoing_.standing() +
+                          sealed_.standing() + staged;
+  counters_.slabs_held = static_cast<double>(pool_.used() - standing);
   if (!starved_.empty() && !pool_.available(SlabUse::kAssembly)) evict_slowest();
   revive_starved();
   backend_->submit();

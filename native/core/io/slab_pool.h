@@ -84,6 +84,8 @@ class SlabArena {
   uint8_t* allocate(size_t size, SlabId& slab);
   /// Begins a new slab with the next piece.
   void close();
+  /// Slabs open to be cut from that hold nothing: one or none.
+  size_t standing() const { return slab_ != kNoSlab && pool_.sole_user(slab_) ? 1 : 0; }
 
  private:
   SlabPool& pool_;

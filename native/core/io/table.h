@@ -70,6 +70,7 @@ struct Counters {
   double tls_resumed = 0;
   double tls_faults = 0;
   double ticket_rotations = 0;
+  double slabs_held = 0;
 };
 
 }  // namespace dwcp::io

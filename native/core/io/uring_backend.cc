@@ -204,6 +204,7 @@ void UringBackend::received(Connection& connection, const io_uring_cqe& completi
     }
     if ((completion.flags & kBufferMore) == 0) {
       --lent_;
+      is_lent_[slab] = false;
       pool_.release(slab);
     }
   }
@@ -232,6 +233,14 @@ void UringBackend::sent(Connection& connection, int result) {
   if (connection.live()) send(connection);
 }
 
+size_t UringBackend::standing() const {
+  size_t count = 0;
+  for (SlabId slab = 0; slab < is_lent_.size(); ++slab) {
+    if (is_lent_[slab] && pool_.sole_user(slab)) ++count;
+  }
+  return count;
+}
+
 /// Keeps the kernel supplied with slabs.
 void UringBackend::lend() {
   bool added = false;
@@ -239,9 +248,11 @@ void UringBackend::lend() {
     const SlabId slab = pool_.acquire(SlabUse::kReceive);
     if (slab == kNoSlab) break;
     if (slab >= filled_.size()) filled_.resize(pool_.slabs(), 0);
+    is_lent_.resize(filled_.size(), false);
     filled_[slab] = 0;
     buffers_.add(pool_.data(slab), kSlabSize, static_cast<uint16_t>(slab));
     ++lent_;
+    is_lent_[slab] = true;
     added = true;
   }
   if (added) buffers_.publish();

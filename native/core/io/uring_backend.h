@@ -28,6 +28,7 @@ class UringBackend final : public Backend {
   void poll() override;
   void submit() override;
   bool pending() override { return uring_.pending(); }
+  size_t standing() const override;
   void shut_down() override;
 
  private:
@@ -49,6 +50,7 @@ class UringBackend final : public Backend {
   Uring uring_;
   std::vector<uint32_t> filled_;  // by slab: bytes the kernel wrote into it
   unsigned lent_ = 0;
+  std::vector<bool> is_lent_;  // by slab
   unsigned wanted_ = 4;
   unsigned in_flight_ = 0;
 };
