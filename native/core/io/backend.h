@@ -64,8 +64,8 @@ class Backend {
   virtual void submit() = 0;
   /// True when `poll` would find something: what the watchdog asks.
   virtual bool pending() = 0;
-  /// Slabs it keeps for what is yet to come, and that hold nothing: lent to the kernel, or open to be
-  /// read into.
+  /// Slabs it keeps for what is yet to come, and that hold nothing: lent to the kernel, or open to
+  /// be read into.
   virtual size_t standing() const = 0;
   /// Cancels everything and waits for the kernel to let go of all memory, within a bound.
   virtual void shut_down() = 0;

@@ -26,9 +26,7 @@ class EpollBackend final : public Backend {
   void poll() override;
   void submit() override {}
   bool pending() override;
-  size_t standing() const override {
-    return slab_ != kNoSlab && pool_.sole_user(slab_) ? 1 : 0;
-  }
+  size_t standing() const override { return slab_ != kNoSlab && pool_.sole_user(slab_) ? 1 : 0; }
   void shut_down() override;
 
  private:
