@@ -12,6 +12,12 @@ interface Entry {
 
 const maxBlock = 512;
 
+/** A copy with memory of its own: one cut from Node's pool would keep a whole slab for as long as it lives. */
+const kept = (value: Uint8Array): Buffer => {
+  const copy = Buffer.allocUnsafeSlow(value.length);
+  copy.set(value);
+  return copy;
+};
 const keyText = (key: Uint8Array): string =>
   Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 
@@ -33,7 +39,7 @@ export class OrderedMap {
 
   apply(ops: readonly StorageOp[]): void {
     for (const op of ops) {
-      if (op.type === 'put') this.#put(keyText(op.key), Buffer.from(op.value));
+      if (op.type === 'put') this.#put(keyText(op.key), kept(op.value));
       else this.#delete(keyText(op.key));
     }
   }

@@ -30,11 +30,17 @@ export interface FuzzReport {
   readonly failure: { readonly input: Buffer; readonly error: unknown } | undefined;
 }
 
-/** Runs one input; what it throws is the defect. */
-export function runOne(target: FuzzTarget, input: Buffer): void {
+/** How long one run takes, ms; what it throws is the defect. */
+function timed(target: FuzzTarget, input: Buffer): number {
   const startMs = performance.now();
   target.run(input);
-  const tookMs = performance.now() - startMs;
+  return performance.now() - startMs;
+}
+
+/** Runs one input; what it throws is the defect. Slow is what is slow three times: once may be the machine. */
+export function runOne(target: FuzzTarget, input: Buffer): void {
+  let tookMs = timed(target, input);
+  for (let i = 0; i < 2 && tookMs > slowMs; i += 1) tookMs = timed(target, input);
   if (tookMs > slowMs) throw new Error(`one input took ${Math.round(tookMs)} ms`);
 }
 

@@ -40,6 +40,8 @@ export interface LinksReport {
 const KEYS = 200;
 const WORKERS = 4;
 const PAUSE_MS = 4;
+/** Writes before the load begins: as many as the bounded tables of a node remember. */
+const FIRST_PUTS = 20_000;
 const CUT_EVERY_MS = 1_000;
 
 const pipes = new Set<FramePipe>();
@@ -75,6 +77,8 @@ async function run(self: SoakNode): Promise<void> {
     identity,
     seeds,
     transport: remembering,
+    // Small caches are full when the warm-up ends: what grows afterwards is a leak.
+    limits: { state: { frameCacheBytes: 1 << 20, baseCacheBytes: 1 << 22, maxAuditRecords: 100 } },
     reconnect: { baseMs: 20, maxMs: 200, floorMs: 5, stableMs: 300 },
   });
   const count = {
@@ -118,13 +122,16 @@ async function run(self: SoakNode): Promise<void> {
       await delay(PAUSE_MS);
     }
   };
+  const put = async (): Promise<void> => {
+    const value = { by: nodeId, n: count.puts, fill: 'x'.repeat(200) };
+    await keyspace
+      .put(`${nodeId}/${count.puts % KEYS}`, value)
+      .catch((error: unknown) => fail('put', error));
+    count.puts += 1;
+  };
   const writer = async (): Promise<void> => {
     while (running) {
-      const value = { by: nodeId, n: count.puts, fill: 'x'.repeat(200) };
-      await keyspace
-        .put(`${nodeId}/${count.puts % KEYS}`, value)
-        .catch((error: unknown) => fail('put', error));
-      count.puts += 1;
+      await put();
       await delay(PAUSE_MS);
     }
   };
@@ -148,6 +155,7 @@ async function run(self: SoakNode): Promise<void> {
   let load: Promise<unknown> = Promise.resolve();
   const answer = async (question: string): Promise<void> => {
     if (question === 'start') {
+      while (count.puts < FIRST_PUTS) await put();
       running = true;
       load = Promise.all([...Array.from({ length: WORKERS }, callers), writer(), cutter()]);
       return void process.send!('started');
