@@ -31,8 +31,11 @@ const wireInitialCreditBytes = 256 * 1024;
 /** Credit a stream may have at most: the wire has 32 bits, and adding must not overflow them. */
 const maxCreditBytes = 0x7fffffff;
 
-/** Others make room for urgent frames so long after the last one. */
-const urgentForMs = 20;
+/**
+ * Others make room for urgent frames so many ms after the last one: longer than calls take on a busy machine, or room
+ * would end with the first slow one.
+ */
+const urgentForMs = 250;
 
 /** Options of {@link Connection}. */
 export interface ConnectionOptions {
