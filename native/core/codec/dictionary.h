@@ -8,11 +8,14 @@
 
 #include <array>
 #include <atomic>
+#include <bitset>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <span>
 
 #include "core/codec/block.h"
+#include "core/codec/record_index.h"
 #include "core/error_code.h"
 #include "core/shared.h"
 
@@ -44,26 +47,27 @@ class Dictionary {
   /// short.
   const ZSTD_CDict* encoder(int level) const;
 
-  /// The same for records, content of at most 64 KiB.
-  const ZSTD_CDict* record_encoder(int level) const;
+  /// What records, content of at most 64 KiB, are written with at `level`; null where that is
+  /// `encoder`.
+  const RecordIndex* record_index(int level) const {
+    return indexed_[static_cast<size_t>(level - kMinLevel)] ? index_.get() : nullptr;
+  }
 
   /// Memory held, bytes. Grows with the first use of a level.
   size_t size_bytes() const { return size_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr size_t kLevels = kMaxLevel - kMinLevel + 1;
-  using Slot = std::atomic<ZSTD_CDict*>;
 
-  /// What is in `slot`, made by `make` if nothing is.
-  template <typename Make>
-  const ZSTD_CDict* made_once(Slot& slot, Make make) const;
+  std::span<const uint8_t> bytes() const;
 
-  Block bytes_;
+  Block memory_;  // the bytes between margins
   uint32_t id_ = 0;
   ZSTD_DDict* decoder_ = nullptr;
   mutable std::mutex mutex_;  // held while an encoder is made
-  mutable std::array<Slot, kLevels> encoders_{};
-  mutable std::array<Slot, kLevels> record_encoders_{};
+  mutable std::array<std::atomic<ZSTD_CDict*>, kLevels> encoders_{};
+  std::unique_ptr<RecordIndex> index_;
+  std::bitset<kLevels> indexed_;
   mutable std::atomic<size_t> size_ = 0;
 };
 

@@ -2,16 +2,13 @@
 // count codes, normalise, describe. zstd's internal headers are of the very sources compiled in.
 #include "core/codec/dictionary_entropy.h"
 
-extern "C" {
-#include <compress/zstd_compress_internal.h>
-}
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <memory>
 
 #include "core/codec/block.h"
+#include "core/codec/zstd_internal.h"
 #include "core/simd/xxh3.h"
 
 namespace dwcp::codec {

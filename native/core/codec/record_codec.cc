@@ -1,6 +1,7 @@
-// zstd's block interface is used because a record is one block: the frame header, the block header
-// and half of the bookkeeping fall away. The parameters are those that zstd's one-call functions
-// would take for the same content, level and dictionary.
+// With a dictionary and at the usual levels a record is searched by a match finder of our own
+// (record_matcher.h). Otherwise zstd's block interface is used, because a record is one block: the
+// frame header, the block header and half of the bookkeeping fall away. The parameters are those
+// that zstd's one-call functions would take for the same content, level and dictionary.
 #include "core/codec/record_codec.h"
 
 #include <zstd_errors.h>
@@ -61,7 +62,19 @@ RecordCodec::~RecordCodec() {
 }
 
 size_t RecordCodec::size_bytes() const {
-  return ZSTD_sizeof_CCtx(encoder_) + ZSTD_sizeof_DCtx(decoder_) + scratch_.bytes().size();
+  return matcher_.size_bytes() + writer_.size_bytes() + ZSTD_sizeof_CCtx(encoder_) +
+         ZSTD_sizeof_DCtx(decoder_) + scratch_.bytes().size();
+}
+
+/// `size` is 0 when the content does not get smaller.
+Status RecordCodec::compress_indexed(std::span<const uint8_t> content, const RecordIndex& index,
+                                     std::span<uint8_t> target, size_t& size) {
+  if (!matcher_.reserve(content.size()) || !writer_.reserve(matcher_.max_sequences())) {
+    return kNoMemory;
+  }
+  const RecordParse parse = matcher_.parse(content, index);
+  size = writer_.write(parse, content.size(), index.state().entropy, target);
+  return {};
 }
 
 /// `size` is 0 when the content does not get smaller.
@@ -69,8 +82,10 @@ Status RecordCodec::compress_block(std::span<const uint8_t> content, const Dicti
                                    int level, std::span<uint8_t> target, size_t& size) {
   size = 0;
   if (content.size() < kRawBelow && dictionary == nullptr) return {};
+  const RecordIndex* index = dictionary != nullptr ? dictionary->record_index(level) : nullptr;
+  if (index != nullptr) return compress_indexed(content, *index, target, size);
   if (encoder_ == nullptr) encoder_ = ZSTD_createCCtx();
-  const ZSTD_CDict* digested = dictionary != nullptr ? dictionary->record_encoder(level) : nullptr;
+  const ZSTD_CDict* digested = dictionary != nullptr ? dictionary->encoder(level) : nullptr;
   if (encoder_ == nullptr || (dictionary != nullptr && digested == nullptr)) return kNoMemory;
   size_t result = begin(encoder_, digested, level, content.size());
   if (ZSTD_isError(result)) return failure(result);

@@ -8,7 +8,9 @@
 
 #include "core/codec/block.h"
 #include "core/codec/dictionary.h"
+#include "core/codec/record_block.h"
 #include "core/codec/record_format.h"
+#include "core/codec/record_matcher.h"
 #include "core/error_code.h"
 
 namespace dwcp::codec {
@@ -72,7 +74,11 @@ class RecordCodec {
  private:
   Status compress_block(std::span<const uint8_t> content, const Dictionary* dictionary, int level,
                         std::span<uint8_t> target, size_t& size);
+  Status compress_indexed(std::span<const uint8_t> content, const RecordIndex& index,
+                          std::span<uint8_t> target, size_t& size);
 
+  RecordMatcher matcher_;  // with a dictionary, at the usual levels
+  RecordBlockWriter writer_;
   ZSTD_CCtx* encoder_ = nullptr;
   ZSTD_DCtx* decoder_ = nullptr;
   Block scratch_;  // for targets that may turn out too small
