@@ -31,10 +31,11 @@ export interface CompressAsyncOptions extends CompressOptions {
  * decompress(frame).toString(); // 'some text'
  */
 export function compress(src: Uint8Array, options: CompressOptions = {}): Buffer {
-  const prepared = prepare(src, options);
-  const { binding, content } = prepared;
+  const binding = bindingOf(options.native);
+  const content = inputBuffer('src', src);
   if (isRecord(binding, content.length, options)) return encodeRecord(binding, content, options);
-  return framed(prepared, encodePayload(prepared.binding, prepared.content, prepared), options);
+  const prepared = prepare(content, options);
+  return framed(prepared, encodePayload(binding, content, prepared), options);
 }
 
 /**

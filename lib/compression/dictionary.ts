@@ -34,6 +34,7 @@ export class Dictionary {
   readonly sizeBytes: number;
   readonly #bytes: Buffer;
   readonly #handles = new Map<CodecBinding, ZstdDictionary>();
+  #latest: { readonly binding: CodecBinding; readonly handle: ZstdDictionary } | undefined;
 
   static {
     handleOf = (dictionary, binding) => dictionary.#handleOn(binding);
@@ -94,11 +95,13 @@ export class Dictionary {
   }
 
   #handleOn(binding: CodecBinding): ZstdDictionary {
+    if (binding === this.#latest?.binding) return this.#latest.handle;
     let handle = this.#handles.get(binding);
     if (handle === undefined) {
       handle = binding.zstdDictionary(this.#bytes, this.id);
       this.#handles.set(binding, handle);
     }
+    this.#latest = { binding, handle };
     return handle;
   }
 }

@@ -34,11 +34,12 @@ export interface EncodeEvent {
 type Counters = { -readonly [K in keyof CodecCounters]: CodecCounters[K] };
 
 const encodeChannel = channel('dwcp:compression:encode');
-const byCodec = new Map<Codec, Counters>();
+/** By codec, whose ids are small. */
+const byCodec: (Counters | undefined)[] = [];
 let deltasRejected = 0;
 
 function countersOf(codec: Codec): Counters {
-  let counters = byCodec.get(codec);
+  let counters = byCodec[codec];
   if (!counters) {
     counters = {
       encoded: 0,
@@ -48,7 +49,7 @@ function countersOf(codec: Codec): Counters {
       decodedContentBytes: 0,
       decodedFrameBytes: 0,
     };
-    byCodec.set(codec, counters);
+    byCodec[codec] = counters;
   }
   return counters;
 }
