@@ -29,12 +29,12 @@ export class PingProbe {
 
   /** Lowest round trip seen, ms; undefined until it can be believed. */
   get minRttMs(): number | undefined {
-    return this.wantsMore ? undefined : this.#minRttMs;
+    return this.wantsMore && (this.#minRttMs ?? 0) < shortMs ? undefined : this.#minRttMs;
   }
 
   /** Another ping should follow at once. */
   get wantsMore(): boolean {
-    return this.#samples < shortSamples && (this.#minRttMs ?? 0) < shortMs;
+    return this.#samples < shortSamples;
   }
 
   /** When the oldest unanswered ping was sent. */
