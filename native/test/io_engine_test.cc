@@ -96,6 +96,12 @@ class Rig {
     commands.push_back(command);
   }
 
+  void forward(const Row& row, CommandType type) {
+    Command command = row;
+    command.what = (row.what & ~0xffU) | static_cast<uint32_t>(type);
+    commands.push_back(command);
+  }
+
   void greet(const Row& to) { send_bytes(to, std::string("DWCP\x01\x01\0\0", 8)); }
 
   /// Turns until `done`, giving each row to `on_row`.
@@ -256,9 +262,8 @@ TEST(many_connections_forward_and_give_all_memory_back) {
               break;
             case RowType::kFrame:
               if (is_server[row.slot] || ++rounds[row.slot] < kRounds) {
-                Command forward = row;
-                forward.what = (row.what & ~0xffU) | static_cast<uint32_t>(CommandType::kForward);
-                rig.commands.push_back(forward);
+                const bool server = is_server[row.slot];
+                rig.forward(row, server ? CommandType::kRelay : CommandType::kForward);
               } else if (rounds[row.slot] == kRounds) {
                 ++done;
                 rig.command(row, CommandType::kDestroy);
@@ -275,6 +280,55 @@ TEST(many_connections_forward_and_give_all_memory_back) {
     CHECK(done == kClients);
     CHECK(rig.counters.connections == 0);
     CHECK(held_slabs(rig) == 0);
+  });
+}
+
+TEST(what_is_relayed_is_the_frame_as_it_came_unless_the_command_says_otherwise) {
+  on_both([](Tier tier) {
+    Rig rig(tier);
+    const uint16_t port = rig.listen(true);
+    rig.connect(port, true);
+    Row client{};
+    std::vector<uint32_t> streams;
+    bool ready = false;
+    // One that ends where a piece of 64 KiB may, an empty one, and some that are cut in two.
+    const std::vector<size_t> sizes{0, 1, 64, 5000, kMaxPayload, 3, kMaxPayload, kMaxPayload, 9};
+    rig.run(
+        [&](Row& row) {
+          switch (Rig::type(row)) {
+            case RowType::kOpened:
+              if (row.length == 0) client = row;
+              rig.greet(row);
+              rig.command(row, CommandType::kResume);
+              break;
+            case RowType::kPreface:
+              rig.command(row, CommandType::kResume);
+              if (row.slot != client.slot) break;
+              ready = true;
+              for (size_t i = 0; i < sizes.size(); ++i) {
+                const std::vector<uint8_t> payload(sizes[i], static_cast<uint8_t>(i));
+                rig.send_frame(row, static_cast<uint32_t>(i), payload);
+              }
+              break;
+            case RowType::kFrame:
+              if (row.slot != client.slot) {
+                Row changed = row;
+                if (row.stream % 2 == 1) changed.stream += 100;
+                rig.forward(changed, CommandType::kRelay);
+                break;
+              }
+              CHECK(row.length == sizes[streams.size()]);
+              for (const uint8_t byte : rig.bytes(row)) CHECK(byte == streams.size());
+              streams.push_back(row.stream);
+              break;
+            default:
+              CHECK(Rig::type(row) != RowType::kBroken);
+              break;
+          }
+        },
+        [&] { return streams.size() == sizes.size(); });
+    CHECK(ready);
+    CHECK((streams == std::vector<uint32_t>{0, 101, 2, 103, 4, 105, 6, 107, 8}));
   });
 }
 

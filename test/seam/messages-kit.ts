@@ -162,6 +162,40 @@ export function messagesContract(tier: 'uring' | 'epoll' | 'net'): void {
     await server.close();
   });
 
+  test(`${tier}: what was changed through a view is forwarded as changed, the rest as it came`, async (t) => {
+    const server = await serve({
+      onMessage(message) {
+        if (message.stream % 3 === 1) message.view().fill(message.stream);
+        if (message.stream % 3 === 2) message.view();
+        message.forward();
+        if (message.stream % 7 === 0) message.forward();
+      },
+    });
+    const sizes = Array.from(
+      { length: 120 },
+      (_, i) => [0, 1, 64, 1024, 1025, 30_000, 65_536][i % 7]!,
+    );
+    const heard: [number, Buffer][] = [];
+    const connection = await dial(server, {
+      onMessage: (m) => heard.push([m.stream, m.copy()]),
+    });
+    for (const [i, size] of sizes.entries()) {
+      connection.send(Buffer.alloc(size, 200), { stream: i });
+      if (i % 10 === 9) await turn();
+    }
+    const expected = sizes.flatMap((size, i): [number, Buffer][] => {
+      const answer: [number, Buffer] = [i, Buffer.alloc(size, i % 3 === 1 ? i : 200)];
+      return i % 7 === 0 ? [answer, answer] : [answer];
+    });
+    await until(() => heard.length >= expected.length || connection.closed);
+    t.true(heard.length === expected.length);
+    t.true(
+      heard.every(([i, bytes], at) => i === expected[at]![0] && bytes.equals(expected[at]![1])),
+    );
+    connection.destroy();
+    await server.close();
+  });
+
   test(`${tier}: a sender is told to wait, drained, and refused beyond the cap`, async (t) => {
     let drained = 0;
     const sink = createServer((socket) => {

@@ -187,10 +187,17 @@ export class EnginePipe implements FramePipe, EngineOwner {
 
   #sendOne(frame: OutgoingFrame): void {
     const sizeBytes = payloadSizeBytes(frame);
-    const { payload } = frame;
-    if (!this.#engine.frame(this.#slot, this.#generation, frame, payload, sizeBytes)) {
+    const { kind, flags, channel, stream, payload } = frame;
+    const what = (kind << 8) | (channel << 16);
+    const engine = this.#engine;
+    let at = engine.frame(this.#slot, this.#generation, what, flags, stream, sizeBytes);
+    if (at < 0) {
       this.destroy(outOfMemory());
       throw closedError();
+    }
+    for (let i = 0; i < payload.length; i++) {
+      engine.write(at, payload[i]!);
+      at += payload[i]!.length;
     }
     this.#bytesOut += headerSizeBytes + sizeBytes;
     this.#framesOut++;

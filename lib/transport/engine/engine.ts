@@ -181,35 +181,33 @@ export class Engine {
     this.#commands[start + Field.slab] = slab;
   }
 
-  /** Queues one frame; its payload is copied now. False at the memory budget. */
+  /**
+   * Queues one frame whose payload the caller writes at the address returned, at once; -1 at the memory budget.
+   * `what` has its kind and channel as a command does.
+   */
   frame(
     slot: number,
     generation: number,
-    head: {
-      readonly kind: number;
-      readonly flags: number;
-      readonly channel: number;
-      readonly stream: number;
-    },
-    payload: readonly Uint8Array[],
+    what: number,
+    flags: number,
+    stream: number,
     sizeBytes: number,
-  ): boolean {
+  ): number {
     const address = this.#stage(headerSizeBytes + sizeBytes);
-    if (address < 0) return false;
-    const region = this.#region(address >>> regionBits);
-    let at = (address & (regionBytes - 1)) + headerSizeBytes;
-    for (const part of payload) {
-      region.set(part, at);
-      at += part.length;
-    }
-    const what = CommandType.frame | (head.kind << 8) | (head.channel << 16);
-    const start = this.#command(what, slot, generation);
-    this.#commands[start + Field.flags] = head.flags;
-    this.#commands[start + Field.stream] = head.stream;
-    this.#commands[start + Field.address] = address;
-    this.#commands[start + Field.length] = sizeBytes;
-    this.#commands[start + Field.slab] = address >>> slabBits;
-    return true;
+    if (address < 0) return -1;
+    const start = this.#command(CommandType.frame | what, slot, generation);
+    const commands = this.#commands;
+    commands[start + Field.flags] = flags;
+    commands[start + Field.stream] = stream;
+    commands[start + Field.address] = address;
+    commands[start + Field.length] = sizeBytes;
+    commands[start + Field.slab] = address >>> slabBits;
+    return address + headerSizeBytes;
+  }
+
+  /** Writes into memory that was given for it. */
+  write(address: number, bytes: Uint8Array): void {
+    this.#region(address >>> regionBits).set(bytes, address & (regionBytes - 1));
   }
 
   /** Queues plain bytes, at most a slab; they are copied now. False at the memory budget. */

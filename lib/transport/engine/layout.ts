@@ -45,6 +45,8 @@ export const CommandType = {
   destroy: 7,
   wantWritable: 8,
   release: 9,
+  /** A forward of bytes nobody may have changed since they were read. */
+  relay: 10,
 } as const;
 
 /** Commands one table holds. */

@@ -15,6 +15,8 @@ export class EngineBatch implements Batch {
   readonly #framed: boolean;
   #at = -rowFields;
   #end = 0;
+  /** The message whose bytes the user may have changed. */
+  #viewedAt = -1;
   #current: EngineConnection | undefined;
   /** The message under the cursor when it came in several frames. */
   #whole: Buffer | undefined;
@@ -34,6 +36,7 @@ export class EngineBatch implements Batch {
   begin(first: number, end: number): this {
     this.#at = (first - 1) * rowFields;
     this.#end = end * rowFields;
+    this.#viewedAt = -1;
     this.#current = undefined;
     return this;
   }
@@ -101,11 +104,14 @@ export class EngineBatch implements Batch {
   }
 
   view(): Buffer {
+    this.#viewedAt = this.#at;
     return this.#whole ?? this.#payload();
   }
 
   copy(): Buffer {
-    return Buffer.from(this.view());
+    const { sizeBytes } = this;
+    if (sizeBytes === 0) return Buffer.alloc(0);
+    return Buffer.from(this.#engine.bytes(this.#rows[this.#at + Field.address]!, sizeBytes));
   }
 
   retain(): RetainedMessage {
@@ -130,7 +136,11 @@ export class EngineBatch implements Batch {
     }
     to.check(sizeBytes);
     const what = this.#rows[this.#at + Field.what]! & ~0xff;
-    const type = this.#framed ? CommandType.forward : CommandType.bytes;
+    const type = !this.#framed
+      ? CommandType.bytes
+      : this.#viewedAt === this.#at
+        ? CommandType.forward
+        : CommandType.relay;
     this.#engine.forward(to.slot, to.generation, what | type, this.#at);
     return to.handed(sizeBytes + (this.#framed ? headerSizeBytes : 0));
   }

@@ -31,7 +31,6 @@ export class EngineConnection implements MessageConnection {
   deadline: Timer | undefined;
   readonly #engine: Engine;
   readonly #options: ResolvedOptions;
-  readonly #payload: [Uint8Array] = [new Uint8Array(0)];
   #handedBytes = 0;
 
   constructor(engine: Engine, slot: number, generation: number, options: ResolvedOptions) {
@@ -103,11 +102,14 @@ export class EngineConnection implements MessageConnection {
 
   #frame(head: FullHead, payload: Uint8Array): boolean {
     const sizeBytes = payload.length;
-    this.#payload[0] = payload;
-    if (!this.#engine.frame(this.slot, this.generation, head, this.#payload, sizeBytes)) {
+    const what = (head.kind << 8) | (head.channel << 16);
+    const { flags, stream } = head;
+    const at = this.#engine.frame(this.slot, this.generation, what, flags, stream, sizeBytes);
+    if (at < 0) {
       this.destroy(outOfMemory());
       throw closedError();
     }
+    this.#engine.write(at, payload);
     return this.handed(headerSizeBytes + sizeBytes);
   }
 

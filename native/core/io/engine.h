@@ -115,6 +115,7 @@ class Engine final : public BackendSink {
   void send_frame(Connection& connection, const Command& command);
   void send_bytes(Connection& connection, const Command& command);
   void forward(Connection& connection, const Command& command);
+  void relay(Connection& connection, const Command& command);
   void queue(Connection& connection, const Piece& piece);
   Piece moved_to_tail(Connection& connection, const Piece& piece);
   void starve(Connection& connection, SlabUse use);

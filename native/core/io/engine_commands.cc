@@ -49,6 +49,8 @@ void Engine::run_on(Connection& connection, const Command& command) {
       return send_bytes(connection, command);
     case CommandType::kForward:
       return forward(connection, command);
+    case CommandType::kRelay:
+      return relay(connection, command);
     case CommandType::kPause:
       connection.paused = true;
       return backend_->receive(connection);
@@ -113,6 +115,22 @@ void Engine::forward(Connection& connection, const Command& command) {
   if (copied) return;
   pool_.retain(command.slab);
   queue(connection, {command.slab, payload, command.length});
+}
+
+/// Sends a frame on as it came, with the header and the checksum it was read with: nothing is
+/// copied or computed, and frames that came side by side leave as one piece.
+void Engine::relay(Connection& connection, const Command& command) {
+  Command whole = command;
+  whole.address -= static_cast<uint32_t>(kHeaderSize);
+  const size_t size = kHeaderSize + command.length;
+  uint8_t* frame = command.length <= kMaxPayload ? locate(whole, size) : nullptr;
+  // A frame without a checksum, as under TLS, needs one now.
+  if (frame == nullptr || command.length == 0 || load_le<uint32_t>(frame + kCrcOffset) == 0 ||
+      read_header(frame) != header_of(command)) {
+    return forward(connection, command);
+  }
+  pool_.retain(command.slab);
+  queue(connection, {command.slab, frame, size});
 }
 
 void Engine::queue(Connection& connection, const Piece& piece) {

@@ -24,6 +24,8 @@ struct FrameHeader {
   uint8_t flags = 0;
   uint16_t channel = 0;
   uint32_t stream = 0;
+
+  bool operator==(const FrameHeader&) const = default;
 };
 
 template <typename T>

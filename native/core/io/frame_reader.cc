@@ -55,15 +55,18 @@ ReadStep FrameReader::whole(Piece& input, SlabPool& pool, Unit& unit) {
   return ReadStep::kUnit;
 }
 
-/// A frame in parts: first its header into `head_`, then its payload into the arena.
+/// A frame in parts: first its header into `head_`, then both into the arena, side by side as they
+/// are in a frame that came whole.
 ReadStep FrameReader::collect(Piece& input, SlabPool& pool, SlabArena& arena, Unit& unit) {
   if (assembly_.slab == kNoSlab) {
     if (!fill_head(input, kHeaderSize)) return ReadStep::kHungry;
     header_ = read_header(head_.data());
     if (const ErrorCode code = check_header(header_); code != ErrorCode::kNone) return broken(code);
     if (header_.length > 0) {
-      assembly_.data = arena.allocate(header_.length, assembly_.slab);
-      if (assembly_.data == nullptr) return ReadStep::kNoMemory;
+      uint8_t* frame = arena.allocate(kHeaderSize + header_.length, assembly_.slab);
+      if (frame == nullptr) return ReadStep::kNoMemory;
+      std::memcpy(frame, head_.data(), kHeaderSize);
+      assembly_.data = frame + kHeaderSize;
     }
     assembly_.size = 0;
   }

@@ -18,7 +18,8 @@ struct Piece {
   size_t size = 0;
 };
 
-/// A whole frame; the holder is a user of the slab. Of a preface only `preface` is set.
+/// A whole frame; the holder is a user of the slab, where the header lies before a payload that is
+/// not empty. Of a preface only `preface` is set.
 struct Unit {
   bool is_preface = false;
   FrameHeader header;

@@ -41,7 +41,8 @@ enum class CommandType : uint8_t {
   kFinish = 6,  // send the rest, then FIN, then wait for the peer's
   kDestroy = 7,
   kWantWritable = 8,  // tell when at most `length` bytes are queued
-  kRelease = 9        // gives back a slab that was kept
+  kRelease = 9,       // gives back a slab that was kept
+  kRelay = 10         // kForward of bytes nobody may have changed since they were read
 };
 
 /// What JavaScript wants; the same layout as a row.
