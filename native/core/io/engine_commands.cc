@@ -124,9 +124,12 @@ void Engine::relay(Connection& connection, const Command& command) {
   whole.address -= static_cast<uint32_t>(kHeaderSize);
   const size_t size = kHeaderSize + command.length;
   uint8_t* frame = command.length <= kMaxPayload ? locate(whole, size) : nullptr;
-  // A frame without a checksum, as under TLS, needs one now.
-  if (frame == nullptr || command.length == 0 || load_le<uint32_t>(frame + kCrcOffset) == 0 ||
-      read_header(frame) != header_of(command)) {
+  if (frame == nullptr || command.length == 0 || read_header(frame) != header_of(command)) {
+    return forward(connection, command);
+  }
+  // From plaintext to TLS the checksum must go, the other way one is needed.
+  const bool checked = load_le<uint32_t>(frame + kCrcOffset) != 0;
+  if (checked == (connection.tls != nullptr)) {
     return forward(connection, command);
   }
   pool_.retain(command.slab);
