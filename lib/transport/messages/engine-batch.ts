@@ -109,9 +109,7 @@ export class EngineBatch implements Batch {
   }
 
   copy(): Buffer {
-    const { sizeBytes } = this;
-    if (sizeBytes === 0) return Buffer.alloc(0);
-    return Buffer.from(this.#engine.bytes(this.#rows[this.#at + Field.address]!, sizeBytes));
+    return Buffer.from(this.#whole ?? this.#payload());
   }
 
   retain(): RetainedMessage {
