@@ -123,7 +123,7 @@ void Engine::relay(Connection& connection, const Command& command) {
   Command whole = command;
   whole.address -= static_cast<uint32_t>(kHeaderSize);
   const size_t size = kHeaderSize + command.length;
-  uint8_t* frame = command.length <= kMaxPayload ? locate(whole, size) : nullptr;
+  uint8_t* frame = command.length <= kMaxBehindHeader ? locate(whole, size) : nullptr;
   if (frame == nullptr || command.length == 0 || read_header(frame) != header_of(command)) {
     return forward(connection, command);
   }

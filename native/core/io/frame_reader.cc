@@ -55,18 +55,19 @@ ReadStep FrameReader::whole(Piece& input, SlabPool& pool, Unit& unit) {
   return ReadStep::kUnit;
 }
 
-/// A frame in parts: first its header into `head_`, then both into the arena, side by side as they
-/// are in a frame that came whole.
+/// A frame in parts: first its header into `head_`, then its payload into the arena, behind it
+/// unless it is among the largest.
 ReadStep FrameReader::collect(Piece& input, SlabPool& pool, SlabArena& arena, Unit& unit) {
   if (assembly_.slab == kNoSlab) {
     if (!fill_head(input, kHeaderSize)) return ReadStep::kHungry;
     header_ = read_header(head_.data());
     if (const ErrorCode code = check_header(header_); code != ErrorCode::kNone) return broken(code);
     if (header_.length > 0) {
-      uint8_t* frame = arena.allocate(kHeaderSize + header_.length, assembly_.slab);
+      const size_t before = header_.length <= kMaxBehindHeader ? kHeaderSize : 0;
+      uint8_t* frame = arena.allocate(before + header_.length, assembly_.slab);
       if (frame == nullptr) return ReadStep::kNoMemory;
-      std::memcpy(frame, head_.data(), kHeaderSize);
-      assembly_.data = frame + kHeaderSize;
+      std::memcpy(frame, head_.data(), before);
+      assembly_.data = frame + before;
     }
     assembly_.size = 0;
   }

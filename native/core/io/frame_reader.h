@@ -18,8 +18,11 @@ struct Piece {
   size_t size = 0;
 };
 
-/// A whole frame; the holder is a user of the slab, where the header lies before a payload that is
-/// not empty. Of a preface only `preface` is set.
+/// Payloads up to this size lie behind their header. Longer ones that span pieces do not: two
+/// frames of the largest size must fit into one slab.
+inline constexpr uint32_t kMaxBehindHeader = kSlabSize / 2 - kHeaderSize;
+
+/// A whole frame; the holder is a user of the slab. Of a preface only `preface` is set.
 struct Unit {
   bool is_preface = false;
   FrameHeader header;
