@@ -22,6 +22,16 @@ export interface LinkLimits {
   readonly maxSendQueueBytes: number;
   /** Bytes handed to the pipe before it must report writable again; small, so priorities work. */
   readonly pipeHighWaterBytes: number;
+  /** Round trip from which a path is long, ms. */
+  readonly longPathMs: number;
+  /** Sockets a link over a long path may have; 1 turns this off. */
+  readonly maxSockets: number;
+  /** The same with bbr, of which one nearly fills a path. */
+  readonly maxPacedSockets: number;
+  /** Bytes one link keeps for sending again, and puts in order, when it has several sockets. */
+  readonly maxReorderBytes: number;
+  /** Time without a socket before a link that had several is given up, ms. */
+  readonly resumeTimeoutMs: number;
   /** Time for preface and Hello, ms. */
   readonly handshakeTimeoutMs: number;
   /** Time until the first byte of an accepted connection, ms. */
@@ -116,6 +126,11 @@ export const defaultLimits: Limits = {
     maxCreditBytes: 32 * MiB,
     maxSendQueueBytes: 96 * MiB,
     pipeHighWaterBytes: 256 * KiB,
+    longPathMs: 5,
+    maxSockets: 32,
+    maxPacedSockets: 4,
+    maxReorderBytes: 32 * MiB,
+    resumeTimeoutMs: 2_000,
     handshakeTimeoutMs: 5_000,
     firstByteTimeoutMs: 2_000,
     maxHalfOpen: 256,

@@ -10,14 +10,22 @@ import { DwcpError, isDwcpError } from '../errors.ts';
 import type { FramePipe } from '../transport/frame-pipe.ts';
 import { checkHello, isSelf } from './check-hello.ts';
 import { HandoverPipe } from './handover-pipe.ts';
-import { encodeHello, parseObject, readHello } from './hello.ts';
+import { encodeHello, parseObject, readHello, readToken } from './hello.ts';
 import type { Hello } from './link.ts';
 import { encodeVerdict, readVerdict } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 
 /** How a handshake ended. */
 export type HandshakeOutcome =
-  | { readonly kind: 'up'; readonly pipe: HandoverPipe; readonly peer: Hello }
+  /** `token` is the one this side offered. */
+  | {
+      readonly kind: 'up';
+      readonly pipe: HandoverPipe;
+      readonly peer: Hello;
+      readonly token: string | undefined;
+    }
+  /** One more socket of a link. The owner answers it. */
+  | { readonly kind: 'join'; readonly pipe: HandoverPipe; readonly token: string }
   | { readonly kind: 'duplicate'; readonly peer: Hello | undefined }
   | { readonly kind: 'self' }
   /** `byPeer` tells who refused. */
@@ -85,13 +93,24 @@ export class Handshake {
     if (this.#ended) return;
     try {
       const raw = parseObject(payload);
-      if ('verdict' in raw) this.#onVerdict(readVerdict(raw));
+      if ('join' in raw) this.#onJoin(readToken(raw['join'], 'join'));
+      else if ('verdict' in raw) this.#onVerdict(readVerdict(raw));
       else if (this.#peer === undefined) this.#onHello(readHello(raw));
       else throw new DwcpError('ERR_DWCP_HANDSHAKE', 'a second Hello');
     } catch (error) {
       if (!isDwcpError(error)) throw error;
       this.#refuse(error);
     }
+  }
+
+  #onJoin(token: string): void {
+    if (this.#options.role !== 'acceptor' || this.#peer) {
+      throw new DwcpError('ERR_DWCP_HANDSHAKE', 'a join where a Hello was due');
+    }
+    if (this.#options.requireSecure && !this.#pipe.secure) {
+      throw new DwcpError('ERR_DWCP_PLAINTEXT_REFUSED', 'this node takes secured links only');
+    }
+    this.#end({ kind: 'join', pipe: this.#pipe, token });
   }
 
   #onHello(peer: Hello): void {
@@ -124,7 +143,12 @@ export class Handshake {
       case 'accepted':
         if (peer === undefined) throw new DwcpError('ERR_DWCP_HANDSHAKE', 'a verdict before Hello');
         if (!this.#accepted) this.#send(encodeVerdict({ verdict: 'accepted' }));
-        return this.#end({ kind: 'up', pipe: this.#pipe, peer });
+        return this.#end({
+          kind: 'up',
+          pipe: this.#pipe,
+          peer,
+          token: this.#options.self.sockets?.token,
+        });
       case 'duplicate':
         return this.#end({ kind: 'duplicate', peer }, 'close');
       case 'self':

@@ -15,6 +15,7 @@ export const helloLimits: Readonly<{
   maxPolicyNameChars: number;
   maxPolicyHashChars: number;
   maxIncarnation: number;
+  maxSockets: number;
 }> = {
   maxBytes: 60 * 1024,
   maxCodecs: 64,
@@ -23,9 +24,11 @@ export const helloLimits: Readonly<{
   maxPolicyNameChars: 256,
   maxPolicyHashChars: 128,
   maxIncarnation: 2 ** 52,
+  maxSockets: 255,
 };
 
 const hostPattern = /^[A-Za-z0-9._:%-]{1,253}$/;
+const tokenPattern = /^[0-9a-f]{32}$/;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** True for a cluster, region or node name: fits a SAN URI `dwcp://cluster/region/node`. */
@@ -93,6 +96,7 @@ export function readHello(raw: Record<string, unknown>): Hello {
     codecs: integers(raw, 'codecs', helloLimits.maxCodecs),
     digests: integers(raw, 'digests', helloLimits.maxDigests),
     maxMessageBytes: integer(raw, 'maxMessageBytes', 2 ** 40),
+    ...readSockets(raw['sockets']),
     policies: readPolicies(raw['policies']),
   };
 }
@@ -107,6 +111,20 @@ export function readAddress(value: unknown, field: string): Hello['advertise'] {
   const port = integer(value, 'port', 0xffff);
   if (port === 0) refuse(`${field}.port`, '1 to 65535');
   return { host: value['host'], port };
+}
+
+function readSockets(value: unknown): Pick<Hello, 'sockets'> {
+  if (value === undefined || value === null) return {};
+  if (!isRecord(value)) refuse('sockets', 'an object');
+  const max = integer(value, 'max', helloLimits.maxSockets);
+  const reorderBytes = integer(value, 'reorderBytes', 2 ** 40);
+  return { sockets: { max, reorderBytes, token: readToken(value['token'], 'sockets.token') } };
+}
+
+/** Reads the token of a link. Throws ERR_DWCP_HANDSHAKE. */
+export function readToken(value: unknown, field: string): string {
+  if (typeof value !== 'string' || !tokenPattern.test(value)) refuse(field, '32 hex digits');
+  return value;
 }
 
 function readPolicies(value: unknown): Record<string, string> {

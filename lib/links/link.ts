@@ -10,6 +10,16 @@ import type { Right } from './rights.ts';
 export const Channel = { rpc: 1, state: 2, membership: 3 } as const;
 export type Channel = (typeof Channel)[keyof typeof Channel];
 
+/** How further sockets may join a link. */
+export interface SocketOffer {
+  /** Sockets in all. */
+  readonly max: number;
+  /** Bytes this side puts in order. */
+  readonly reorderBytes: number;
+  /** 32 hexadecimal digits that only the two ends of this link know. */
+  readonly token: string;
+}
+
 /** What each side says first on a link. */
 export interface Hello {
   readonly wireMin: number;
@@ -26,6 +36,8 @@ export interface Hello {
   /** Digest kinds this side can compute, see compression/digest.ts. */
   readonly digests: readonly number[];
   readonly maxMessageBytes: number;
+  /** What this side takes beside the first socket; undefined on one that takes nothing, and on older peers. */
+  readonly sockets?: SocketOffer | undefined;
   /** Policy hashes of keyspaces, as far as they are told here; a node tells them keyspace by keyspace. */
   readonly policies: Readonly<Record<string, string>>;
 }
@@ -53,6 +65,13 @@ export interface LinkStats extends PipeStats {
   readonly congestion?: string | undefined;
   readonly retransmits?: number | undefined;
   readonly deliveryBytesPerSecond?: number | undefined;
+  /** Sockets it has now. */
+  readonly sockets?: number | undefined;
+  /** What the peer confirmed, bytes per second over the last second; undefined until bulk went over a long path. */
+  readonly goodputBytesPerSecond?: number | undefined;
+  /** Chunks sent again over another socket, and sockets that were cut. */
+  readonly resentChunks?: number | undefined;
+  readonly cuts?: number | undefined;
 }
 
 /** One live link. */

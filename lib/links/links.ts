@@ -21,7 +21,7 @@ import { Dialer } from './dialer.ts';
 import type { DialResult } from './dialer.ts';
 import type { HandshakeOptions, HandshakeOutcome } from './handshake.ts';
 import { Handshakes } from './handshakes.ts';
-import type { Role } from './handshakes.ts';
+import { ExtraSockets } from './extra-sockets.ts';
 import { encodeHello } from './hello.ts';
 import { LinkTable } from './link-table.ts';
 import { KnownPeers } from './known-peers.ts';
@@ -86,6 +86,7 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
   readonly #pinger: Pinger;
   readonly #handshakes: Handshakes;
   readonly #table: LinkTable<LiveLink>;
+  readonly #extra: ExtraSockets;
   readonly #dialers = new Map<string, Dialer>();
   readonly #listeners: PipeListener[] = [];
   readonly #handlers = new Map<number, Handler>();
@@ -110,8 +111,9 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
     this.#clock = options.clock;
     this.#limits = { ...defaultLimits.link, ...options.limits };
     this.#logger = options.logger ?? silentLogger;
-    const { authorize, rights } = options;
+    const { authorize, rights, transport, clock } = options;
     this.#permission = new Permission({ authorize, rights, logger: this.#logger });
+    this.#extra = new ExtraSockets({ transport, clock, limits: this.#limits });
     const intervalMs = options.pingIntervalMs ?? 250;
     const deadAfterMs = options.deadAfterMs ?? 10_000;
     this.#table = new LinkTable(2 * intervalMs);
@@ -143,7 +145,7 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
       random: this.#options.random,
       backoff: { ...defaultBackoff, ...this.#options.backoff },
       connectTimeoutMs: this.#limits.connectTimeoutMs,
-      shake: (pipe, done) => this.#shakeDialled(pipe, key, done),
+      shake: (pipe, done) => this.#shakeDialled(pipe, address, done),
       onTry: () => (this.#counters.dials += 1),
       onFailed: (error) => {
         this.#counters.dialsFailed += 1;
@@ -234,15 +236,15 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
 
   #accept(pipe: FramePipe): void {
     if (this.#closing !== undefined) return pipe.destroy();
-    this.#shake(pipe, 'acceptor', (outcome) => {
+    this.#shake(pipe, undefined, (outcome) => {
       if (outcome.kind === 'refused') this.#refused(pipe.remoteAddress, outcome.error);
     });
   }
 
-  #shakeDialled(pipe: FramePipe, key: string, done: (result: DialResult) => void): () => void {
-    return this.#shake(pipe, 'dialer', (outcome) => {
+  #shakeDialled(pipe: FramePipe, address: Address, done: (result: DialResult) => void): () => void {
+    return this.#shake(pipe, address, (outcome) => {
       done(this.#resultOf(outcome));
-      if (outcome.kind === 'refused') this.#refused(key, outcome.error);
+      if (outcome.kind === 'refused') this.#refused(addressKey(address), outcome.error);
     });
   }
 
@@ -257,11 +259,16 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
   }
 
   /** Shakes hands; a link that comes of it is up when `onOutcome` returned. Returns how to give up. */
-  #shake(pipe: FramePipe, role: Role, onOutcome: (outcome: HandshakeOutcome) => void): () => void {
+  #shake(
+    pipe: FramePipe,
+    dialled: Address | undefined,
+    onOutcome: (outcome: HandshakeOutcome) => void,
+  ): () => void {
     try {
-      const handshake = this.#handshakes.begin(pipe, role, (outcome) => {
+      const handshake = this.#handshakes.begin(pipe, dialled ? 'dialer' : 'acceptor', (outcome) => {
         if (outcome.kind === 'duplicate') this.#counters.duplicates += 1;
-        const link = outcome.kind === 'up' ? this.#makeLink(outcome, role) : undefined;
+        if (outcome.kind === 'join') return this.#joinSocket(outcome);
+        const link = outcome.kind === 'up' ? this.#makeLink(outcome, dialled) : undefined;
         onOutcome(outcome);
         if (link !== undefined) this.#up(link);
       });
@@ -276,7 +283,7 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
 
   #handshakeOptions(): Omit<HandshakeOptions, 'role' | 'onOutcome'> {
     return {
-      self: this.#options.self(),
+      self: this.#extra.offer(this.#options.self()),
       clock: this.#clock,
       timeoutMs: this.#limits.handshakeTimeoutMs,
       requireSecure: this.#options.requireSecure ?? false,
@@ -289,13 +296,23 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
     };
   }
 
-  #makeLink({ pipe, peer }: Extract<HandshakeOutcome, { kind: 'up' }>, role: Role): LiveLink {
+  /** One more socket of a link, or of none. */
+  #joinSocket({ pipe, token }: Extract<HandshakeOutcome, { kind: 'join' }>): void {
+    const refusal = this.#extra.admit(pipe, token);
+    if (refusal) this.#refused(pipe.remoteAddress, refusal);
+  }
+
+  #makeLink(
+    { pipe, peer, token }: Extract<HandshakeOutcome, { kind: 'up' }>,
+    address: Address | undefined,
+  ): LiveLink {
     pipe.identified({ nodeId: peer.nodeId, region: peer.region });
     this.#known.remember(peer, pipe.secure);
-    if (role === 'acceptor') this.#counters.accepted += 1;
+    if (!address) this.#counters.accepted += 1;
     return new LiveLink({
-      pipe,
-      role,
+      pipe: this.#extra.stripe({ pipe, peer, token, address }),
+      role: address ? 'dialer' : 'acceptor',
+      token,
       peer,
       clock: this.#clock,
       limits: this.#limits,
@@ -320,6 +337,7 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
   #down(link: LiveLink, error: DwcpError | undefined): void {
     if (link.isDown) return;
     link.isDown = true;
+    this.#extra.forget(link.token);
     this.#table.remove(link);
     const { nodeId, region } = link.peer;
     this.#logger.info({ nodeId, region, error }, 'link down');

@@ -12,6 +12,8 @@ export interface LiveLinkOptions {
   readonly pipe: FramePipe;
   readonly role: 'dialer' | 'acceptor';
   readonly peer: Hello;
+  /** What further sockets of it were offered under. */
+  readonly token: string | undefined;
   readonly clock: Clock;
   readonly limits: LinkLimits;
   onStream(link: LiveLink, stream: Stream): void;
@@ -23,6 +25,7 @@ export interface LiveLinkOptions {
 export class LiveLink implements Link {
   readonly peer: Hello;
   readonly role: 'dialer' | 'acceptor';
+  readonly token: string | undefined;
   /** Set by the owner once `down` was told. */
   isDown = false;
   /** Monotonic ms when it came up. */
@@ -35,6 +38,7 @@ export class LiveLink implements Link {
     const { pipe, role, peer, clock, limits } = options;
     this.peer = peer;
     this.role = role;
+    this.token = options.token;
     this.#pipe = pipe;
     this.upAtMs = clock.monotonic();
     this.#connection = new Connection({
@@ -101,6 +105,10 @@ export class LiveLink implements Link {
       congestion: path?.congestion,
       retransmits: path?.retransmits,
       deliveryBytesPerSecond: path?.deliveryBytesPerSecond,
+      sockets: path?.sockets ?? 1,
+      goodputBytesPerSecond: path?.goodputBytesPerSecond,
+      resentChunks: path?.resentChunks,
+      cuts: path?.cuts,
     };
   }
 }

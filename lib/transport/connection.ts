@@ -107,7 +107,7 @@ export class Connection implements StreamHost {
       clock: options.clock,
       limits: this.limits,
       budget: this.#budget,
-      minRttMs: () => this.#probe.minRttMs,
+      minRttMs: () => this.#pathMs(),
       urgent: () => this.#lastHeardMs - this.#urgentMs < urgentForMs,
     };
     this.#streams = new StreamTable(options.role, this.limits.maxStreams);
@@ -235,6 +235,12 @@ export class Connection implements StreamHost {
     this.ping();
   }
 
+  /** Time from here to the peer and back, with the waits of a pipe of several sockets; undefined until known. */
+  #pathMs(): number | undefined {
+    const { minRttMs } = this.#probe;
+    return minRttMs === undefined ? undefined : minRttMs * (1 + (this.pipe.waitRtts ?? 0));
+  }
+
   #add(id: number, channel: number, priority: Priority, opened: boolean): ConnectionStream {
     const toleratedBytes = Math.max(this.limits.initialCreditBytes, wireInitialCreditBytes);
     const outbound = new Outbound(id, channel, this.#peerCreditBytes, opened);
@@ -278,6 +284,9 @@ export class Connection implements StreamHost {
         return this.#onPong(asBuffer(frame.payload));
       case FrameKind.hello:
         throw new DwcpError('ERR_DWCP_FRAME_KIND', 'A hello after the handshake');
+      case FrameKind.chunk:
+      case FrameKind.bundle:
+        throw new DwcpError('ERR_DWCP_FRAME_KIND', 'The link has one socket, as far as was agreed');
       case FrameKind.goaway:
         checkLink(frame, 0);
         return this.#onGoaway();

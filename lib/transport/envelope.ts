@@ -69,10 +69,11 @@ export function agreeVersion(preface: Buffer, own: WireRange = wireVersions): nu
  * @throws ERR_DWCP_FRAME_KIND, ERR_DWCP_FRAME_FLAGS
  */
 export function checkKindAndFlags(kind: number, flags: number): void {
-  if (kind < FrameKind.data || kind > FrameKind.goaway) {
+  if (kind < FrameKind.data || kind > FrameKind.bundle) {
     throw new DwcpError('ERR_DWCP_FRAME_KIND', `Unknown frame kind ${kind}`, { detail: { kind } });
   }
-  const allowed = kind === FrameKind.data ? dataFlags : priorityBits;
+  const carries = kind === FrameKind.data || kind === FrameKind.chunk;
+  const allowed = carries ? dataFlags : priorityBits;
   if ((flags & ~allowed) !== 0) {
     throw new DwcpError('ERR_DWCP_FRAME_FLAGS', `Reserved flags 0x${flags.toString(16)}`, {
       detail: { kind, flags },

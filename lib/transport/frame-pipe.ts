@@ -25,6 +25,10 @@ export const FrameKind = {
   hello: 6,
   /** The sender will open nothing new; the link closes when streams are done. */
   goaway: 7,
+  /** A frame that may travel over any socket of the link, see stripes/chunk.ts. Negotiated in Hello. */
+  chunk: 8,
+  /** What both ends say about the sockets of the link, see stripes/control.ts. Negotiated in Hello. */
+  bundle: 9,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
@@ -81,6 +85,14 @@ export interface PathSample {
   readonly retransmits: number;
   /** Newest sample of what arrives, bytes per second. */
   readonly deliveryBytesPerSecond: number;
+  /** Sockets of a striped pipe. */
+  readonly sockets?: number | undefined;
+  /** What the peer of a striped pipe confirmed, bytes per second over the last second. */
+  readonly goodputBytesPerSecond?: number | undefined;
+  /** Chunks a striped pipe sent again over another socket. */
+  readonly resentChunks?: number | undefined;
+  /** Sockets a striped pipe lost and went on without. */
+  readonly cuts?: number | undefined;
 }
 
 /** Who listens to a pipe. Set once with {@link FramePipe.start}. */
@@ -102,6 +114,10 @@ export interface FramePipe {
   readonly identity: PeerIdentity | undefined;
   /** True when the bytes are encrypted and the peer authenticated. */
   readonly secure: boolean;
+  /** The largest payload it takes now, when that is less than the wire's. */
+  readonly maxPayloadBytes?: number;
+  /** What comes may wait so many round trips for what was sent before it over another socket; 0 when absent. */
+  readonly waitRtts?: number;
   /** Begins delivery. Frames that came earlier are delivered now. */
   start(handler: PipeHandler): void;
   /** Queues frames; false means: hold back until `onWritable`. Throws ERR_DWCP_CLOSED when closed. */

@@ -142,9 +142,10 @@ export class FrameSender {
     // A writable pipe takes at least one small frame, or nobody would wake us.
     let leftBytes = Math.max(roomBytes, minRoomBytes);
     for (const frame of frames) leftBytes -= headerSizeBytes + payloadSizeBytes(frame);
-    const { maxFramePayloadBytes } = this.#options.limits;
+    const { limits, pipe } = this.#options;
+    const maxPayloadBytes = Math.min(limits.maxFramePayloadBytes, pipe.maxPayloadBytes ?? Infinity);
     while (leftBytes >= minRoomBytes) {
-      const maxBytes = Math.min(maxFramePayloadBytes, leftBytes - headerSizeBytes);
+      const maxBytes = Math.min(maxPayloadBytes, leftBytes - headerSizeBytes);
       const frame = this.#scheduler.next(maxBytes, this.#onHanded);
       if (!frame) break;
       frames.push(frame);

@@ -124,7 +124,7 @@ const cases: Record<string, [(header: Buffer) => void, string]> = {
   'a length over the limit': [(h) => h.writeUInt32LE(65_537, 0), 'ERR_DWCP_LIMIT'],
   'a length of 4 GiB': [(h) => h.writeUInt32LE(0xffff_ffff, 0), 'ERR_DWCP_LIMIT'],
   'kind 0': [(h) => (h[4] = 0), 'ERR_DWCP_FRAME_KIND'],
-  'kind 8': [(h) => (h[4] = 8), 'ERR_DWCP_FRAME_KIND'],
+  'kind 10': [(h) => (h[4] = 10), 'ERR_DWCP_FRAME_KIND'],
   'a reserved data flag': [(h) => (h[5] = 0x20), 'ERR_DWCP_FRAME_FLAGS'],
   'a wrong CRC': [(h) => h.writeUInt32LE(1, 12), 'ERR_DWCP_FRAME_CHECKSUM'],
   'a changed stream': [(h) => (h[8] = 9), 'ERR_DWCP_FRAME_CHECKSUM'],

@@ -22,7 +22,7 @@ function engineWith(minRttUs: number, errno = 0): { engine: Engine; tuned: unkno
 test('a connection over a long path gets bbr, one nearby keeps what the system gave it', (t) => {
   const far = engineWith(5000);
   tuneLongPath(far.engine, 1, 3);
-  t.deepEqual(far.tuned, [[1, 3, 'bbr', 256 * 1024]]);
+  t.deepEqual(far.tuned, [[1, 3, 'bbr', 128 * 1024]]);
   const near = engineWith(4999);
   tuneLongPath(near.engine, 1, 3);
   t.deepEqual(near.tuned, []);
@@ -31,7 +31,7 @@ test('a connection over a long path gets bbr, one nearby keeps what the system g
 test('where bbr is not allowed the default stays, and the reason names the setting', (t) => {
   const { engine, tuned } = engineWith(80_000, -1);
   tuneLongPath(engine, 1, 3);
-  t.deepEqual(tuned, [[1, 3, '', 256 * 1024]]);
+  t.deepEqual(tuned, [[1, 3, '', 128 * 1024]]);
   t.regex(longPathCongestion(engine).reason, /tcp_allowed_congestion_control/);
   t.regex(longPathCongestion(engineWith(0, -2).engine).reason, /the kernel has no bbr/);
 });

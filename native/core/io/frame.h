@@ -48,12 +48,14 @@ inline FrameHeader read_header(const uint8_t* bytes) {
 /// What is wrong with the fields, before anything is allocated for them.
 inline ErrorCode check_header(const FrameHeader& header) {
   constexpr uint8_t kData = 1;
-  constexpr uint8_t kGoaway = 7;
+  constexpr uint8_t kChunk = 8;
+  constexpr uint8_t kBundle = 9;
   constexpr uint8_t kPriorityBits = 0xc0;
   constexpr uint8_t kDataFlags = kPriorityBits | 0x1f;
   if (header.length > kMaxPayload) return ErrorCode::LIMIT;
-  if (header.kind < kData || header.kind > kGoaway) return ErrorCode::FRAME_KIND;
-  const uint8_t allowed = header.kind == kData ? kDataFlags : kPriorityBits;
+  if (header.kind < kData || header.kind > kBundle) return ErrorCode::FRAME_KIND;
+  const uint8_t allowed =
+      header.kind == kData || header.kind == kChunk ? kDataFlags : kPriorityBits;
   return (header.flags & ~allowed) == 0 ? ErrorCode::kNone : ErrorCode::FRAME_FLAGS;
 }
 
