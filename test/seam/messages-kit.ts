@@ -282,7 +282,7 @@ export function messagesContract(tier: 'uring' | 'epoll' | 'net'): void {
     const broken = (change: (frame: Buffer) => Buffer): Buffer => change(Buffer.from(whole));
     const cases: [string | undefined, Buffer][] = [
       ['ERR_DWCP_FRAME_CHECKSUM', broken((f) => (f.writeUInt8(9, 50), f))],
-      ['ERR_DWCP_FRAME_KIND', broken((f) => (f.writeUInt8(8, 4), f))],
+      ['ERR_DWCP_FRAME_KIND', broken((f) => (f.writeUInt8(99, 4), f))],
       ['ERR_DWCP_FRAME_FLAGS', broken((f) => (f.writeUInt8(0x20, 5), f))],
       ['ERR_DWCP_LIMIT', broken((f) => (f.writeUInt32LE(65_537, 0), f))],
       ['ERR_DWCP_FRAME_CORRUPT', broken((f) => f.subarray(0, 40))],
