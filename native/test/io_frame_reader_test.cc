@@ -46,7 +46,7 @@ TEST(each_broken_field_has_its_code_and_nothing_follows) {
   constexpr size_t kFrame = kPrefaceSize;
   for (const Fault& fault :
        {Fault{0, 'X', ErrorCode::FRAME_MAGIC}, Fault{kFrame + 2, 2, ErrorCode::LIMIT},
-        Fault{kFrame + 4, 0, ErrorCode::FRAME_KIND}, Fault{kFrame + 4, 8, ErrorCode::FRAME_KIND},
+        Fault{kFrame + 4, 0, ErrorCode::FRAME_KIND}, Fault{kFrame + 4, 99, ErrorCode::FRAME_KIND},
         Fault{kFrame + 5, 0x20, ErrorCode::FRAME_FLAGS},
         Fault{kFrame + 6, 9, ErrorCode::FRAME_CHECKSUM},
         Fault{kFrame + 12, 9, ErrorCode::FRAME_CHECKSUM},
