@@ -35,5 +35,5 @@ test('small writes let a large buffer go after a while; a small one in between d
     at = spare.grow(undefined, 0, 10);
     t.true(writes < 1_000);
   }
-  t.pass();
+  t.true(writes > 1);
 });

@@ -81,7 +81,7 @@ Status RecordCodec::compress_indexed(std::span<const uint8_t> content, const Rec
 Status RecordCodec::compress_block(std::span<const uint8_t> content, const Dictionary* dictionary,
                                    int level, std::span<uint8_t> target, size_t& size) {
   size = 0;
-  if (content.size() < kRawBelow && dictionary == nullptr) return {};
+  if (content.empty() || (content.size() < kRawBelow && dictionary == nullptr)) return {};
   const RecordIndex* index = dictionary != nullptr ? dictionary->record_index(level) : nullptr;
   if (index != nullptr) return compress_indexed(content, *index, target, size);
   if (encoder_ == nullptr) encoder_ = ZSTD_createCCtx();
