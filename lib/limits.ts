@@ -42,6 +42,8 @@ export interface LinkLimits {
   readonly maxHalfOpenPerAddress: number;
   /** Time a dial may take, ms. */
   readonly connectTimeoutMs: number;
+  /** Silence after which the kernel asks whether the peer is there, ms; ten missing answers, a second apart, end it. */
+  readonly keepAliveMs: number;
 }
 
 /** Limits of decoding. Nothing is allocated from a header field before it passed one of these. */
@@ -136,6 +138,7 @@ export const defaultLimits: Limits = {
     maxHalfOpen: 256,
     maxHalfOpenPerAddress: 128,
     connectTimeoutMs: 5_000,
+    keepAliveMs: 15_000,
   },
   codec: {
     maxOutputBytes: 64 * MiB,

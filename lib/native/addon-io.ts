@@ -11,6 +11,7 @@ type FlatSocket = readonly [
   reusePort: number,
   backlog: number,
   tls: number,
+  keepAliveSeconds: number,
 ];
 
 type FlatIdentity = readonly [
@@ -59,6 +60,7 @@ const flat = (options: IoSocketOptions): FlatSocket => [
   options.reusePort ? 1 : 0,
   backlog,
   options.tls,
+  Math.max(1, Math.ceil(options.keepAliveMs / 1000)),
 ];
 
 const flatIdentity = (identity: IoTlsIdentity): FlatIdentity => [

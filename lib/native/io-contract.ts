@@ -18,6 +18,8 @@ export interface IoSocketOptions {
   readonly port: number;
   /** Whether it speaks link frames; plain bytes otherwise. */
   readonly framed: boolean;
+  /** Silence before the kernel asks whether the peer is there, ms. */
+  readonly keepAliveMs: number;
   /** TCP_USER_TIMEOUT, ms; 0 leaves the kernel's. */
   readonly userTimeoutMs: number;
   /** TCP_NOTSENT_LOWAT, bytes; 0 leaves the kernel's. */

@@ -19,8 +19,6 @@ import type {
 import { FrameParser } from './frame-parser.ts';
 import { WriteQueue } from './write-queue.ts';
 
-const keepAliveDelayMs = 15_000;
-
 /** What a {@link SocketPipe} is made of. */
 export interface SocketPipeOptions {
   readonly tier: 'net' | 'tls';
@@ -137,7 +135,7 @@ export class SocketPipe implements FramePipe {
 
   #listen(socket: Socket): void {
     socket.setNoDelay(true);
-    socket.setKeepAlive(true, keepAliveDelayMs);
+    socket.setKeepAlive(true, this.#limits.keepAliveMs);
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.pause();
     socket.on('end', () => this.#onEnd());

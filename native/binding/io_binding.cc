@@ -45,7 +45,8 @@ bool read_text(const Napi::CallbackInfo& info, size_t index, std::array<char, N>
   return false;
 }
 
-/// host, port, framed, userTimeoutMs, notsentLowat, congestion, reusePort, backlog, tls.
+/// host, port, framed, userTimeoutMs, notsentLowat, congestion, reusePort, backlog, tls,
+/// keepAliveSeconds.
 bool read_socket(const Napi::CallbackInfo& info, sockaddr_storage& address, io::Wire& wire,
                  io::SocketOptions& options) {
   std::array<char, 64> host{};
@@ -53,16 +54,18 @@ bool read_socket(const Napi::CallbackInfo& info, sockaddr_storage& address, io::
   uint32_t is_framed = 0;
   uint32_t reuse_port = 0;
   uint32_t backlog = 0;
+  uint32_t keep_alive_s = 0;
   if (!read_u32(info, 1, port) || !read_u32(info, 2, is_framed) ||
       !read_u32(info, 3, options.user_timeout_ms) || !read_u32(info, 4, options.notsent_lowat) ||
       !read_u32(info, 6, reuse_port) || !read_u32(info, 7, backlog) ||
-      !read_u32(info, 8, wire.tls) || !read_text(info, 0, host) ||
-      !read_text(info, 5, options.congestion)) {
+      !read_u32(info, 8, wire.tls) || !read_u32(info, 9, keep_alive_s) ||
+      !read_text(info, 0, host) || !read_text(info, 5, options.congestion)) {
     return false;
   }
   wire.framed = is_framed != 0;
   options.reuse_port = reuse_port != 0;
   options.backlog = static_cast<int>(backlog & 0xffff);
+  options.keep_alive_s = static_cast<int>(keep_alive_s & 0x7fff);
   if (port <= UINT16_MAX && io::read_address(host.data(), static_cast<uint16_t>(port), address)) {
     return true;
   }

@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { DialOptions } from '../dial.ts';
 import { DwcpError, isDwcpError } from '../../errors.ts';
+import type { LinkLimits } from '../../limits.ts';
 import type { IoSocketOptions } from '../../native/io-contract.ts';
 import type { Address, PipeListener } from '../frame-pipe.ts';
 import type { Engine, EngineOwner, OnAccept } from './engine.ts';
@@ -12,14 +13,15 @@ import { systemError } from './system-error.ts';
 export type SocketSettings = Omit<IoSocketOptions, 'host' | 'port'>;
 
 /** Link frames, and the kernel's own settings. */
-export const framedSocket: SocketSettings = {
+export const framedSocket = ({ keepAliveMs }: LinkLimits): SocketSettings => ({
   framed: true,
+  keepAliveMs,
   userTimeoutMs: 0,
   notsentLowatBytes: 0,
   congestion: '',
   reusePort: false,
   tls: 0,
-};
+});
 
 /** A listener of the engine. */
 export interface EngineListener extends PipeListener {

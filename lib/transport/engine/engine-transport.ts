@@ -31,6 +31,7 @@ export class EngineTransport implements PipeTransport {
   async listen(address: Address, onPipe: (pipe: FramePipe) => void): Promise<PipeListener> {
     const { engine, clock, limits, allowPlaintext, onRefused } = this.#options;
     checkPlaintext(address, allowPlaintext);
+    const settings = framedSocket(limits);
     const halfOpen = new HalfOpen(clock, limits, (_, error, from) => onRefused?.(error, from));
     const onAccept = (slot: number, generation: number): EnginePipe => {
       const onReady = (): void => {
@@ -45,7 +46,7 @@ export class EngineTransport implements PipeTransport {
       return pipe;
     };
     const onClose = (): void => halfOpen.destroyAll();
-    const listener = await listenOnEngine(engine, framedSocket, address, onAccept, onClose);
+    const listener = await listenOnEngine(engine, settings, address, onAccept, onClose);
     return { ...listener, halfOpen: () => halfOpen.stats() };
   }
 
@@ -55,8 +56,9 @@ export class EngineTransport implements PipeTransport {
   ): Promise<FramePipe> {
     const { engine, clock, limits, allowPlaintext } = this.#options;
     checkPlaintext(address, allowPlaintext);
+    const settings = framedSocket(limits);
     const patience = { clock, limits, signal };
-    return dialOnEngine(engine, framedSocket, address, patience, (slot, generation, hooks) => {
+    return dialOnEngine(engine, settings, address, patience, (slot, generation, hooks) => {
       const pipe = new EnginePipe({ engine, slot, generation, clock, limits, ...hooks });
       return { connection: pipe, owner: pipe };
     });

@@ -94,7 +94,7 @@ export class EngineTls implements SecureTransport {
       halfOpen.admit(pipe, engine.knock(slot, generation));
       return pipe;
     };
-    const settings = { ...framedSocket, tls: this.#context.current };
+    const settings = { ...framedSocket(limits), tls: this.#context.current };
     let closed = false;
     const onClose = (): void => {
       closed = true;
@@ -110,7 +110,7 @@ export class EngineTls implements SecureTransport {
 
   readonly connect: PipeTransport['connect'] = async (address, { signal }) => {
     const { engine, clock, limits } = this.#options;
-    const settings = { ...framedSocket, tls: this.#context.current };
+    const settings = { ...framedSocket(limits), tls: this.#context.current };
     const patience = { clock, limits, signal };
     return dialOnEngine(engine, settings, address, patience, (slot, generation, hooks) => {
       const { onOpen: onReady, onGone: onEnd } = hooks;

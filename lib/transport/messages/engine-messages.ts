@@ -84,7 +84,8 @@ export class EngineMessages implements EngineOwner {
   }
 
   #settings(): SocketSettings {
-    return { ...this.#options.socket, framed: this.#options.framed, tls: 0 };
+    const { socket, framed, limits } = this.#options;
+    return { ...socket, framed, keepAliveMs: limits.keepAliveMs, tls: 0 };
   }
 
   #add(slot: number, generation: number): EngineConnection {

@@ -51,7 +51,7 @@ class RawPipe implements FramePipe {
   #chunksOut = 0;
 
   constructor(socket: Socket, options: ResolvedOptions) {
-    this.#socket = socket.setNoDelay(true);
+    this.#socket = socket.setNoDelay(true).setKeepAlive(true, options.limits.keepAliveMs);
     this.#options = options;
     this.remoteAddress = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
     socket.on('error', (cause) => {

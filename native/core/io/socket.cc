@@ -19,6 +19,11 @@ socklen_t size_of(const sockaddr_storage& address) {
   return address.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
 }
 
+/// How often a silent peer is asked, a second apart, before it counts as gone; as libuv does. The
+/// kernel's own would take eleven minutes.
+constexpr int kKeepAliveProbes = 10;
+constexpr int kKeepAliveIntervalS = 1;
+
 int set(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
 }
@@ -27,6 +32,8 @@ int apply(int fd, const SocketOptions& options) {
   set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   set(fd, IPPROTO_TCP, TCP_KEEPIDLE, options.keep_alive_s);
+  set(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveIntervalS);
+  set(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
   int error = 0;
   if (options.user_timeout_ms > 0) error = set_user_timeout(fd, options.user_timeout_ms);
   if (error == 0 && options.notsent_lowat > 0) error = set_notsent_lowat(fd, options.notsent_lowat);

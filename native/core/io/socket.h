@@ -10,7 +10,7 @@
 namespace dwcp::io {
 
 struct SocketOptions {
-  int keep_alive_s = 15;
+  int keep_alive_s = 15;              // silence before the peer is asked; see socket.cc
   uint32_t user_timeout_ms = 0;       // 0: the kernel's
   uint32_t notsent_lowat = 0;         // 0: the kernel's, bytes
   std::array<char, 16> congestion{};  // empty: the kernel's
