@@ -3,6 +3,7 @@
  * cannot keep another out; whoever is silent goes at the first deadline, whoever is slow at the second.
  */
 import test from 'ava';
+import { encodePreface } from '../../lib/transport/index.ts';
 import type { DwcpError, HalfOpenStats, LinkLimits, OnRefused } from '../../lib/transport/index.ts';
 import type { FramePipe, PipeListener, PipeTransport } from '../../lib/transport/index.ts';
 import { HostilePeer, until } from './hostile-peer.ts';
@@ -123,6 +124,34 @@ export function halfOpenSockets(name: string, make: MakeDoor): void {
       await door.enter();
     },
   );
+
+  if (!name.includes('tls')) {
+    const preface = encodePreface();
+    const tooNew = Buffer.from(preface).fill(250, 4, 6);
+    const strangers: Record<string, [(peer: HostilePeer) => unknown, string]> = {
+      'another protocol': [({ socket }) => socket.write('GET / HTTP/1.1'), 'ERR_DWCP_FRAME_MAGIC'],
+      'a version of the future': [({ socket }) => socket.write(tooNew), 'ERR_DWCP_FRAME_VERSION'],
+      'half a preface': [({ socket }) => socket.end('DWCP'), 'ERR_DWCP_FRAME_CORRUPT'],
+      'a look inside': [({ socket }) => socket.end(), 'ERR_DWCP_HANDSHAKE'],
+      'a reset': [(peer) => peer.reset(), 'ERR_DWCP_LINK_DOWN'],
+    };
+    for (const [what, [act, code]] of Object.entries(strangers)) {
+      test.serial(
+        `${name}: ${what} in place of a preface is told once, with ${code}`,
+        async (t) => {
+          const door = await open(t, patient);
+          act(await door.knock('127.0.0.2'));
+          await until(() => door.refused.length > 0, 'a refusal');
+          await door.enter();
+          t.deepEqual(
+            door.refused.map(({ error }) => error.code),
+            [code],
+          );
+          t.regex(door.refused[0]!.from, /127\.0\.0\.2:\d+$/);
+        },
+      );
+    }
+  }
 
   test.serial(`${name}: a thousand silent sockets of one address keep nobody out`, async (t) => {
     const door = await open(t, patient);

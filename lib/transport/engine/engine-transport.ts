@@ -1,9 +1,10 @@
 /** Pipes over the I/O engine: dialling and listening, bounded as over node:net. */
 import type { Clock } from '../../clock.ts';
+import type { DwcpError } from '../../errors.ts';
 import type { LinkLimits } from '../../limits.ts';
 import type { Address, FramePipe, PipeListener, PipeTransport } from '../frame-pipe.ts';
 import { HalfOpen } from '../half-open.ts';
-import type { OnRefused } from '../inbound-refusals.ts';
+import { InboundRefusals, type OnRefused } from '../inbound-refusals.ts';
 import { checkPlaintext } from '../loopback.ts';
 import type { Engine } from './engine.ts';
 import { EnginePipe } from './engine-pipe.ts';
@@ -32,20 +33,30 @@ export class EngineTransport implements PipeTransport {
     const { engine, clock, limits, allowPlaintext, onRefused } = this.#options;
     checkPlaintext(address, allowPlaintext);
     const settings = framedSocket(limits);
-    const halfOpen = new HalfOpen(clock, limits, (_, error, from) => onRefused?.(error, from));
+    const refused = new InboundRefusals(onRefused ?? (() => {}));
+    const halfOpen = new HalfOpen(clock, limits, refused.givenUp);
     const onAccept = (slot: number, generation: number): EnginePipe => {
+      let ready = false;
       const onReady = (): void => {
+        ready = true;
         halfOpen.release(pipe);
         onPipe(pipe);
       };
-      const onGone = (): void => halfOpen.release(pipe);
+      const onGone = (error: DwcpError | undefined): void => {
+        halfOpen.release(pipe);
+        if (!ready && !closed) refused.closed(pipe, pipe.remoteAddress, error);
+      };
       const inbound = true;
       const own = { engine, slot, generation, clock, limits, inbound, onReady, onGone };
       const pipe: EnginePipe = new EnginePipe(own);
       halfOpen.admit(pipe, engine.knock(slot, generation));
       return pipe;
     };
-    const onClose = (): void => halfOpen.destroyAll();
+    let closed = false;
+    const onClose = (): void => {
+      closed = true;
+      halfOpen.destroyAll();
+    };
     const listener = await listenOnEngine(engine, settings, address, onAccept, onClose);
     return { ...listener, halfOpen: () => halfOpen.stats() };
   }

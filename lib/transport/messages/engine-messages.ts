@@ -12,6 +12,7 @@ import {
 } from '../engine/system-error.ts';
 import { encodePreface, prefaceSizeBytes } from '../envelope.ts';
 import { HalfOpen } from '../half-open.ts';
+import { InboundRefusals } from '../inbound-refusals.ts';
 import type { DwcpError } from '../../errors.ts';
 import { deliver, type MessageConnection, type MessageListener } from './batch.ts';
 import { EngineBatch } from './engine-batch.ts';
@@ -24,16 +25,17 @@ export class EngineMessages implements EngineOwner {
   readonly #options: ResolvedOptions;
   readonly #connections: (EngineConnection | undefined)[] = [];
   readonly #batch: EngineBatch;
+  readonly #refused: InboundRefusals;
   readonly #halfOpen: HalfOpen;
+  #listening = false;
   readonly #dials = new Map<EngineConnection, (error: DwcpError | undefined) => void>();
 
   constructor(engine: Engine, options: ResolvedOptions) {
     this.#engine = engine;
     this.#options = options;
     this.#batch = new EngineBatch(engine, this.#connections, options.framed);
-    this.#halfOpen = new HalfOpen(options.clock, options.limits, (_, error, from) =>
-      options.onRefused?.(error, from),
-    );
+    this.#refused = new InboundRefusals(options.onRefused ?? (() => {}));
+    this.#halfOpen = new HalfOpen(options.clock, options.limits, this.#refused.givenUp);
   }
 
   async listen(): Promise<MessageListener> {
@@ -43,7 +45,11 @@ export class EngineMessages implements EngineOwner {
       if (this.#options.framed) this.#halfOpen.admit(connection, engine.knock(slot, generation));
       return this;
     };
-    const onClose = (): void => this.#halfOpen.destroyAll();
+    const onClose = (): void => {
+      this.#listening = false;
+      this.#halfOpen.destroyAll();
+    };
+    this.#listening = true;
     const listener = await listenOnEngine(
       engine,
       this.#settings(),
@@ -182,11 +188,13 @@ export class EngineMessages implements EngineOwner {
     if (!own && errno !== 0) connection.error = socketError(errno);
     this.#connections[connection.slot] = undefined;
     this.#halfOpen.release(connection);
-    const { error } = connection;
-    this.#dials.get(connection)?.(error ?? closedEarly());
+    const { error, announced, remoteAddress } = connection;
+    const dialled = this.#dials.get(connection);
     this.#dials.delete(connection);
-    if (connection.announced) {
-      this.#safely(() => this.#options.handlers.onClose?.(connection, error));
-    }
+    if (dialled) return dialled(error ?? closedEarly());
+    this.#safely(() => {
+      if (announced) this.#options.handlers.onClose?.(connection, error);
+      else if (this.#listening) this.#refused.closed(connection, remoteAddress, error);
+    });
   }
 }
