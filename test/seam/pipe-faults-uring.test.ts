@@ -2,5 +2,9 @@
 import { ioTransport } from '../../lib/transport/index.ts';
 import { forceTier } from './io-tier.ts';
 import { pipeFaults } from './pipe-faults-kit.ts';
+import { unreadPipes } from './pipe-unread-kit.ts';
 
-if (forceTier('uring')) pipeFaults('uring', (limits) => ioTransport({ limits }));
+if (forceTier('uring')) {
+  pipeFaults('uring', (limits) => ioTransport({ limits }));
+  unreadPipes('uring', (limits) => ioTransport({ limits }));
+}

@@ -52,6 +52,7 @@ struct Connection {
 
   bool paused = true;     // receives nothing further
   bool ended = false;     // the peer sent FIN
+  bool left = false;      // the peer is gone, behind bytes that nobody reads
   bool fin_sent = false;  // so did we
   bool broken = false;    // its bytes are not frames; told, and read no further
   bool want_writable = false;

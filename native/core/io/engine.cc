@@ -131,6 +131,7 @@ bool Engine::watch() {
   counters_.slabs_held = static_cast<double>(pool_.used() - standing);
   if (!starved_.empty() && !pool_.available(SlabUse::kAssembly)) evict_slowest();
   revive_starved();
+  watch_unread();
   backend_->submit();
   return lost;
 }
@@ -301,6 +302,7 @@ void Engine::finish(Connection& connection) {
   if (connection.phase != Phase::kOpen) return;
   connection.phase = Phase::kFinishing;
   connection.paused = false;
+  mark_left(connection, false);
   drop_input(connection);
   list(connection);
 }

@@ -66,10 +66,11 @@ class Engine final : public BackendSink {
   void execute(std::span<const Command> commands);
   /// True when `collect` has something to say without a wake-up.
   bool backlog() const { return !news_.empty(); }
-  /// Sockets and listeners that keep the process alive.
-  size_t active() const { return open_count_ + listener_count_; }
+  /// Sockets and listeners that keep the process alive: not those from which nothing can come.
+  size_t active() const { return open_count_ - left_count_ + listener_count_; }
 
-  /// Called now and then: repairs a lost wake-up and frees memory that nobody else will.
+  /// Called now and then: repairs a lost wake-up, frees memory that nobody else will, and looks
+  /// whether the peers of connections that nobody reads are still there.
   /// Returns true when a wake-up was lost.
   bool watch();
   /// Ends everything and waits for the kernel; no other call may follow.
@@ -121,6 +122,9 @@ class Engine final : public BackendSink {
   void starve(Connection& connection, SlabUse use);
   void shed_one(Listener& listener);
   void flush();
+  void watch_unread();
+  void look_after(Connection& connection, int events);
+  void mark_left(Connection& connection, bool left);
   void revive_starved();
   void evict_slowest();
   bool evict_fullest();
@@ -149,6 +153,7 @@ class Engine final : public BackendSink {
   std::vector<SlabId> lent_;                                // by row of the batch in hand
   std::vector<std::pair<uint32_t, uint32_t>> half_closed_;  // told of in it: slot, generation
   size_t open_count_ = 0;
+  size_t left_count_ = 0;  // of them
   size_t listener_count_ = 0;
   uint64_t watches_ = 0;
   uint64_t collects_ = 0;

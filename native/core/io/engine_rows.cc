@@ -175,6 +175,7 @@ bool Engine::tell_closed(Connection& connection, RowWriter& rows) {
   if (rows.full()) return false;
   rows.add(connection, RowType::kClosed).flags = static_cast<uint32_t>(connection.error);
   connection.closed_news = false;
+  mark_left(connection, false);
   connection.phase = Phase::kFree;
   free_slots_.push_back(connection.slot);
   --open_count_;
