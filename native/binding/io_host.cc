@@ -16,6 +16,9 @@ namespace {
 
 /// How often the watchdog looks.
 constexpr uint64_t kWatchMs = 500;
+/// How long JavaScript's handlers may take over a batch before the next ones are made smaller.
+constexpr uint64_t kHandlersNs = 2'000'000;
+constexpr size_t kLeastRows = 16;
 
 }  // namespace
 
@@ -117,10 +120,14 @@ uv_handle_s* IoHost::make_handle(UvHandle type) {
 
 void IoHost::turn() {
   const std::span<io::Row> rows{reinterpret_cast<io::Row*>(tables_.rows->data()), kRows};
-  const size_t count = engine_.collect(rows);
+  const size_t count = engine_.collect(rows.first(batch_rows_));
   auto& in_batch = reinterpret_cast<io::Command*>(tables_.commands->data())->generation;
   in_batch = 1;
-  if (count > 0) deliver(count);
+  if (count > 0) {
+    const uint64_t before = io::TickBudget::now_ns();
+    deliver(count);
+    pace(count, io::TickBudget::now_ns() - before);
+  }
   in_batch = 0;
   engine_.settle(rows.first(count), take_commands());
   update();
@@ -145,6 +152,16 @@ void IoHost::deliver(size_t count) {
     }
   }
   napi_close_handle_scope(env_, scope);
+}
+
+/// A batch is not interrupted, so its size has to bound its time: slow handlers get fewer messages
+/// at once, and what is left over comes after other people's timers and events.
+void IoHost::pace(size_t count, uint64_t took_ns) {
+  if (took_ns > kHandlersNs) {
+    batch_rows_ = std::max(kLeastRows, std::min(batch_rows_, count) / 2);
+  } else if (count == batch_rows_ && took_ns < kHandlersNs / 4) {
+    batch_rows_ = std::min(kRows, batch_rows_ * 2);
+  }
 }
 
 std::span<const io::Command> IoHost::take_commands() {

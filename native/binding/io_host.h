@@ -7,6 +7,7 @@
 
 #include <napi.h>
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -84,6 +85,7 @@ class IoHost final : public io::RegionSource {
   void turn();
   void watch();
   void deliver(size_t count);
+  void pace(size_t count, uint64_t took_ns);
 
   napi_env env_;
   napi_ref on_batch_ = nullptr;
@@ -98,6 +100,7 @@ class IoHost final : public io::RegionSource {
   uv_handle_s* idle_ = nullptr;
   uv_handle_s* timer_ = nullptr;
   size_t open_handles_ = 0;
+  size_t batch_rows_ = 256;  // rows of the next batch at most: what JavaScript manages in a tick
   bool idle_runs_ = false;
   bool active_ = true;  // as libuv has it at first
 };

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "core/io/connection.h"
+#include "core/io/tick_budget.h"
 
 namespace dwcp::io {
 
@@ -58,7 +59,7 @@ class Backend {
   /// Ends whatever is in the kernel; `on_idle` follows.
   virtual void cancel(Connection& connection) = 0;
 
-  /// Handles what has happened.
+  /// Handles what has happened, as far as the tick's budget goes; the rest makes it readable again.
   virtual void poll() = 0;
   /// Hands prepared work to the kernel.
   virtual void submit() = 0;

@@ -23,7 +23,8 @@ Engine::Engine(RegionSource& regions, const EngineOptions& options, std::span<do
       opened_(pool_),
       sent_(sent),
       counters_(counters),
-      max_connections_(std::min(options.max_connections, sent.size())) {}
+      max_connections_(std::min(options.max_connections, sent.size())),
+      budget_(options.tick_us) {}
 
 Engine::~Engine() {
   if (spare_fd_ >= 0) close(spare_fd_);
@@ -33,14 +34,14 @@ int Engine::start(Tier tier) {
   int error = 0;
   if (tier == Tier::kUring) {
 #if DWCP_URING
-    auto backend = std::make_unique<UringBackend>(*this, pool_);
+    auto backend = std::make_unique<UringBackend>(*this, pool_, budget_);
     error = backend->start();
     backend_ = std::move(backend);
 #else
     return -ENOSYS;
 #endif
   } else {
-    auto backend = std::make_unique<EpollBackend>(*this, pool_);
+    auto backend = std::make_unique<EpollBackend>(*this, pool_, budget_);
     error = backend->start();
     backend_ = std::move(backend);
   }

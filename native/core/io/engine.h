@@ -26,6 +26,8 @@ struct Wire {
 struct EngineOptions {
   size_t budget_bytes = 64 << 20;
   size_t max_connections = 16384;
+  /// How long a tick may receive, tell, or send, each; what is left over is done in the next.
+  uint64_t tick_us = 1000;
 };
 
 class Engine final : public BackendSink {
@@ -65,7 +67,7 @@ class Engine final : public BackendSink {
   /// Carries out commands outside a batch.
   void execute(std::span<const Command> commands);
   /// True when `collect` has something to say without a wake-up.
-  bool backlog() const { return !news_.empty(); }
+  bool backlog() const { return !news_.empty() || !touched_.empty(); }
   /// Sockets and listeners that keep the process alive: not those from which nothing can come.
   size_t active() const { return open_count_ - left_count_ + listener_count_; }
 
@@ -142,6 +144,8 @@ class Engine final : public BackendSink {
   std::span<double> sent_;
   Counters& counters_;
   size_t max_connections_;
+  TickBudget budget_;
+  bool behind_ = false;  // the last `collect` could not tell everything
   std::unique_ptr<Backend> backend_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::vector<uint32_t> free_slots_;

@@ -160,12 +160,17 @@ Piece Engine::moved_to_tail(Connection& connection, const Piece& piece) {
 }
 
 void Engine::flush() {
-  for (Connection* connection : touched_) {
-    connection->touched = false;
-    if (connection->live() && connection->tls) seal(*connection);
-    if (connection->live() && !connection->output.empty()) backend_->send(*connection);
+  budget_.begin();
+  size_t sent = 0;
+  while (sent < touched_.size() && !budget_.spent()) {
+    Connection& connection = *touched_[sent++];
+    const size_t bytes = connection.queued_bytes();
+    connection.touched = false;
+    if (connection.live() && connection.tls) seal(connection);
+    if (connection.live() && !connection.output.empty()) backend_->send(connection);
+    budget_.charge(bytes);
   }
-  touched_.clear();
+  touched_.erase(touched_.begin(), touched_.begin() + static_cast<ptrdiff_t>(sent));
   if (pool_.used() >= pool_.budget_slabs() / 16 * 15) evict_fullest();
   revive_starved();
   backend_->submit();

@@ -10,15 +10,25 @@ namespace dwcp::io {
 size_t Engine::collect(std::span<Row> rows) {
   ++collects_;
   counters_.wakes += 1;
-  backend_->poll();
+  // Not before what came earlier was told.
+  if (!behind_) {
+    budget_.begin();
+    backend_->poll();
+  }
+  behind_ = false;
+  budget_.begin();
   RowWriter writer(rows, lent_);
   turn_.swap(news_);
   size_t told = 0;
-  for (; told < turn_.size() && !writer.full(); ++told) {
+  for (; told < turn_.size() && !writer.full() && !budget_.spent(); ++told) {
     Connection& connection = *turn_[told];
     connection.listed = false;
-    if (!tell(connection, writer)) list(connection);
+    const bool all = tell(connection, writer);
+    if (!all) list(connection);
+    behind_ |= !all;
+    budget_.charge(0);
   }
+  behind_ |= told < turn_.size();
   // Those that had no turn go before those listed meanwhile.
   news_.insert(news_.begin(), turn_.begin() + static_cast<ptrdiff_t>(told), turn_.end());
   turn_.clear();
@@ -46,7 +56,7 @@ void Engine::settle(std::span<const Row> rows, std::span<const Command> commands
   flush();
 }
 
-/// Everything there is to tell of one connection, in order. False when rows ran out.
+/// Everything there is to tell of one connection, in order. False when rows or time ran out.
 bool Engine::tell(Connection& connection, RowWriter& rows) {
   if (connection.opened_news) {
     if (rows.full()) return false;
@@ -71,9 +81,12 @@ bool Engine::tell(Connection& connection, RowWriter& rows) {
 
 bool Engine::tell_input(Connection& connection, RowWriter& rows) {
   auto& input = connection.input;
+  const size_t first = connection.input_first;
   while (connection.input_first < input.size()) {
     Piece& piece = input[connection.input_first];
-    if (rows.full()) return false;
+    // One piece at least, or nothing would ever be told after a long time was spent before.
+    if (rows.full() || (budget_.spent() && connection.input_first > first)) return false;
+    budget_.charge(piece.size);
     if (connection.broken) {
       piece.size = 0;
     } else if (!connection.framed) {

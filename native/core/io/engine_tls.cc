@@ -44,6 +44,7 @@ bool Engine::tell_tls(Connection& connection, RowWriter& rows) {
     if (rows.full()) return false;
     if (connection.ended) tls.feed_end();
     const TlsStep step = tls.handshake();
+    budget_.charge(TickBudget::kLook);
     // Also an alert that tells the peer why.
     if (!connection.output.empty()) touch(connection);
     if (step == TlsStep::kDone) return tell_secured(connection, rows);
@@ -116,6 +117,7 @@ void Engine::open_sealed(Connection& connection) {
   for (;;) {
     switch (tls.open(opened_, piece)) {
       case TlsStep::kDone:
+        budget_.charge(piece.size);
         break;
       case TlsStep::kHungry:
         return;

@@ -2,20 +2,21 @@
 #include "core/io/epoll_backend.h"
 
 #include <poll.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace dwcp::io {
 namespace {
 
-constexpr int kEvents = 256;
 constexpr int kAcceptsPerPoll = 256;
 /// A read into less room than this is not worth its system call.
 constexpr size_t kLeastRoom = 16 * 1024;
 /// Marks a listener among the pointers epoll keeps for us.
 constexpr uint64_t kListenerBit = 1;
+
+uint64_t mark(const void* object) { return reinterpret_cast<uintptr_t>(object); }
 
 }  // namespace
 
@@ -31,12 +32,13 @@ int EpollBackend::start() {
 void EpollBackend::listen(Listener& listener) {
   epoll_event event{};
   event.events = EPOLLIN;
-  event.data.u64 = reinterpret_cast<uintptr_t>(&listener) | kListenerBit;
+  event.data.u64 = mark(&listener) | kListenerBit;
   epoll_ctl(epoll_, EPOLL_CTL_ADD, listener.fd, &event);
 }
 
 void EpollBackend::unlisten(Listener& listener) {
   epoll_ctl(epoll_, EPOLL_CTL_DEL, listener.fd, nullptr);
+  forget(&listener);
 }
 
 void EpollBackend::connect(Connection& connection, const sockaddr_storage& address) {
@@ -71,39 +73,59 @@ void EpollBackend::cancel(Connection& connection) {
   if (connection.interest != 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, connection.fd, nullptr);
   connection.interest = 0;
   connection.sending = false;
+  forget(&connection);
   sink_.on_idle(connection);
 }
 
 void EpollBackend::poll() {
-  epoll_event events[kEvents];
-  const int count = epoll_wait(epoll_, events, kEvents, 0);
-  for (int i = 0; i < count; ++i) {
-    const uint64_t data = events[i].data.u64;
-    if ((data & kListenerBit) != 0) {
-      accept_all(*reinterpret_cast<Listener*>(data & ~kListenerBit));
-      continue;
-    }
-    auto& connection = *reinterpret_cast<Connection*>(data);
-    if (connection.phase == Phase::kConnecting) {
-      finish_connect(connection);
-      continue;
-    }
-    if ((events[i].events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0 && connection.sending) {
-      connection.sending = false;
-      send(connection);
-    }
-    if ((events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {
-      if (connection.wants_input()) {
-        read_once(connection);
-      } else if ((events[i].events & (EPOLLERR | EPOLLHUP)) != 0) {
-        // Nobody reads, and these two cannot be switched off; the reset must be told all the same.
-        int error = 0;
-        socklen_t size = sizeof error;
-        getsockopt(connection.fd, SOL_SOCKET, SO_ERROR, &error, &size);
-        sink_.on_end(connection, error == 0 ? ECONNRESET : error);
-      }
-    }
-    update(connection);
+  if (next_event_ == events_end_) {
+    const int count = epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), 0);
+    next_event_ = 0;
+    events_end_ = static_cast<size_t>(std::max(count, 0));
+  }
+  while (next_event_ < events_end_) {
+    if (budget_.charge(handle(events_[next_event_++]))) return;
+  }
+}
+
+/// Returns the bytes it read.
+size_t EpollBackend::handle(const epoll_event& event) {
+  const uint64_t data = event.data.u64;
+  if (data == 0) return 0;
+  if ((data & kListenerBit) != 0) {
+    accept_all(*reinterpret_cast<Listener*>(data & ~kListenerBit));
+    return 0;
+  }
+  auto& connection = *reinterpret_cast<Connection*>(data);
+  if (connection.phase == Phase::kConnecting) {
+    finish_connect(connection);
+    return 0;
+  }
+  if ((event.events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0 && connection.sending) {
+    connection.sending = false;
+    send(connection);
+  }
+  const size_t size = handle_input(connection, event.events);
+  update(connection);
+  return size;
+}
+
+size_t EpollBackend::handle_input(Connection& connection, uint32_t events) {
+  if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) == 0) return 0;
+  if (connection.wants_input()) return read_once(connection);
+  if ((events & (EPOLLERR | EPOLLHUP)) == 0) return 0;
+  // Nobody reads, and these two cannot be switched off; the reset must be told all the same.
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(connection.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  sink_.on_end(connection, error == 0 ? ECONNRESET : error);
+  return 0;
+}
+
+/// What is gone has no events any more.
+void EpollBackend::forget(const void* object) {
+  for (size_t i = next_event_; i < events_end_; ++i) {
+    if ((events_[i].data.u64 & ~kListenerBit) == mark(object)) events_[i].data.u64 = 0;
   }
 }
 
@@ -135,17 +157,25 @@ void EpollBackend::finish_connect(Connection& connection) {
   sink_.on_connect(connection, error);
 }
 
-void EpollBackend::read_once(Connection& connection) {
-  if (!open_slab()) return sink_.on_starved(connection);
+size_t EpollBackend::read_once(Connection& connection) {
+  if (!open_slab()) {
+    sink_.on_starved(connection);
+    return 0;
+  }
   uint8_t* data = pool_.data(slab_) + filled_;
   const ssize_t size = recv(connection.fd, data, kSlabSize - filled_, MSG_DONTWAIT);
   if (size > 0) {
     pool_.retain(slab_);
     filled_ += static_cast<size_t>(size);
-    return sink_.on_receive(connection, {slab_, data, static_cast<size_t>(size)});
+    sink_.on_receive(connection, {slab_, data, static_cast<size_t>(size)});
+    return static_cast<size_t>(size);
   }
-  if (size == 0) return sink_.on_end(connection, 0);
-  if (errno != EAGAIN && errno != EINTR) sink_.on_end(connection, errno);
+  if (size == 0) {
+    sink_.on_end(connection, 0);
+  } else if (errno != EAGAIN && errno != EINTR) {
+    sink_.on_end(connection, errno);
+  }
+  return 0;
 }
 
 bool EpollBackend::open_slab() {
@@ -171,7 +201,7 @@ void EpollBackend::watch(Connection& connection, uint32_t interest) {
   if (interest == connection.interest) return;
   epoll_event event{};
   event.events = interest;
-  event.data.u64 = reinterpret_cast<uintptr_t>(&connection);
+  event.data.u64 = mark(&connection);
   const int operation = interest == 0              ? EPOLL_CTL_DEL
                         : connection.interest == 0 ? EPOLL_CTL_ADD
                                                    : EPOLL_CTL_MOD;

@@ -3,13 +3,18 @@
 // one open slab, so small messages lie side by side.
 #pragma once
 
+#include <sys/epoll.h>
+
+#include <array>
+
 #include "core/io/backend.h"
 
 namespace dwcp::io {
 
 class EpollBackend final : public Backend {
  public:
-  EpollBackend(BackendSink& sink, SlabPool& pool) : sink_(sink), pool_(pool) {}
+  EpollBackend(BackendSink& sink, SlabPool& pool, TickBudget& budget)
+      : sink_(sink), pool_(pool), budget_(budget) {}
   ~EpollBackend() override;
 
   /// 0 or a negative errno.
@@ -32,13 +37,21 @@ class EpollBackend final : public Backend {
  private:
   void accept_all(Listener& listener);
   void finish_connect(Connection& connection);
-  void read_once(Connection& connection);
+  size_t read_once(Connection& connection);
+  size_t handle(const epoll_event& event);
+  size_t handle_input(Connection& connection, uint32_t events);
+  void forget(const void* object);
   bool open_slab();
   void watch(Connection& connection, uint32_t interest);
   void update(Connection& connection);
 
   BackendSink& sink_;
   SlabPool& pool_;
+  TickBudget& budget_;
+  // Events told and not yet handled: the next poll begins with them, or the first would always win.
+  std::array<epoll_event, 256> events_{};
+  size_t next_event_ = 0;
+  size_t events_end_ = 0;
   int epoll_ = -1;
   SlabId slab_ = kNoSlab;
   size_t filled_ = 0;

@@ -111,6 +111,7 @@ void UringBackend::poll() {
     const io_uring_cqe copy = *completion;
     uring_.advance();
     handle(copy);
+    if (budget_.charge(copy.res > 0 ? static_cast<size_t>(copy.res) : 0)) break;
   }
 }
 
@@ -119,7 +120,7 @@ void UringBackend::submit() {
   // Most sends end within the call: taking their completions now saves a wake-up for each batch.
   for (int round = 0; round < kSubmitRounds; ++round) {
     uring_.submit();
-    if (!uring_.pending()) return;
+    if (!uring_.pending() || budget_.spent()) return;
     poll();
   }
   uring_.submit();

@@ -12,7 +12,8 @@ namespace dwcp::io {
 
 class UringBackend final : public Backend {
  public:
-  UringBackend(BackendSink& sink, SlabPool& pool) : sink_(sink), pool_(pool) {}
+  UringBackend(BackendSink& sink, SlabPool& pool, TickBudget& budget)
+      : sink_(sink), pool_(pool), budget_(budget) {}
 
   /// 0 or a negative errno. Proves itself with a round trip over a socket pair first.
   int start();
@@ -45,6 +46,7 @@ class UringBackend final : public Backend {
 
   BackendSink& sink_;
   SlabPool& pool_;
+  TickBudget& budget_;
   // The buffers go after the ring that knows them.
   BufferRing buffers_;
   Uring uring_;
