@@ -1,6 +1,7 @@
 /** A raw socket that speaks link frames as badly as a test wants, and the listener it bothers. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '../../lib/clock.ts';
 import {
@@ -11,11 +12,21 @@ import {
   type FramePipe,
   type LinkLimits,
   type PipeTransport,
+  type TlsIdentity,
 } from '../../lib/transport/index.ts';
 import { End } from './frame-pipe-kit.ts';
 
+/** A process tests one transport: over TLS its frames carry no checksum. */
 const envelope = { maxPayloadBytes: 65_536, checksum: true };
-export const encoder: FrameEncoder = new FrameEncoder(envelope);
+let security: TlsIdentity | undefined;
+export let encoder: FrameEncoder = new FrameEncoder(envelope);
+
+/** From here on peers of this process speak TLS, as whom the identity says. */
+export function speakTls(identity: TlsIdentity): void {
+  security = identity;
+  envelope.checksum = false;
+  encoder = new FrameEncoder(envelope);
+}
 
 /** Makes the transport under test with limits of the test's own. */
 export type MakeTransport = (limits?: Partial<LinkLimits>) => PipeTransport;
@@ -41,18 +52,29 @@ export class HostilePeer {
   readonly socket: Socket;
   readonly frames: Frame[] = [];
   readonly #parser = new FrameParser(envelope);
+  readonly #raw: Socket;
 
-  private constructor(socket: Socket) {
+  private constructor(raw: Socket, socket: Socket) {
+    this.#raw = raw;
     this.socket = socket;
-    socket.on('error', () => {});
+    for (const each of [raw, socket]) each.on('error', () => {});
   }
 
   /** Dials; nothing is sent or read. `from` is the own address. */
   static async dial(port: number, from = '127.0.0.1'): Promise<HostilePeer> {
     const options = { port, host: '127.0.0.1', localAddress: from, allowHalfOpen: true };
-    const socket = connect({ ...options, noDelay: true }).pause();
-    const peer = new HostilePeer(socket);
-    await once(socket, 'connect');
+    const raw = connect({ ...options, noDelay: true }).pause();
+    if (!security) {
+      const peer = new HostilePeer(raw, raw);
+      await once(raw, 'connect');
+      return peer;
+    }
+    // The acceptor's name is its SAN URI, which is the transport's own business.
+    const checks = { minVersion: 'TLSv1.3', checkServerIdentity: () => undefined } as const;
+    const socket = connectTls({ ...security, ...checks, socket: raw });
+    socket.allowHalfOpen = true;
+    const peer = new HostilePeer(raw, socket.pause());
+    await once(socket, 'secureConnect');
     return peer;
   }
 
@@ -78,7 +100,7 @@ export class HostilePeer {
 
   /** Ends with RST. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    this.#raw.resetAndDestroy();
   }
 }
 

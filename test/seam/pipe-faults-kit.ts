@@ -5,15 +5,24 @@
 import { readdirSync } from 'node:fs';
 import { once } from 'node:events';
 import test from 'ava';
-import { encodePreface, type OutgoingFrame } from '../../lib/transport/index.ts';
+import { encodePreface, type OutgoingFrame, type TlsIdentity } from '../../lib/transport/index.ts';
 import { frame } from './frame-pipe-kit.ts';
-import { encoder, HostilePeer, type MakeTransport, pause, Target, until } from './hostile-peer.ts';
+import {
+  encoder,
+  HostilePeer,
+  type MakeTransport,
+  pause,
+  speakTls,
+  Target,
+  until,
+} from './hostile-peer.ts';
 
 const openFiles = (): number => readdirSync('/proc/self/fd').length;
 const wire = (frames: readonly OutgoingFrame[]): Buffer => encoder.encode(frames);
 
-/** Declares the tests of one tier. */
-export function pipeFaults(name: string, make: MakeTransport): void {
+/** Declares the tests of one tier; with an identity its peers speak TLS. */
+export function pipeFaults(name: string, make: MakeTransport, identity?: TlsIdentity): void {
+  if (identity) speakTls(identity);
   test.serial(`${name}: one byte at a time is as good as one write`, async (t) => {
     const target = await Target.open(t, make());
     const peer = await HostilePeer.dial(target.port);
@@ -303,10 +312,13 @@ export function pipeFaults(name: string, make: MakeTransport): void {
     'a length above the limit': [flipped(2, () => 0xff), 'ERR_DWCP_LIMIT'],
     'an unknown kind': [flipped(4, () => 99), 'ERR_DWCP_FRAME_KIND'],
     'reserved flags': [flipped(5, (flags) => flags | 0x20), 'ERR_DWCP_FRAME_FLAGS'],
-    'a wrong checksum': [flipped(12, (byte) => byte ^ 1), 'ERR_DWCP_FRAME_CHECKSUM'],
-    'a damaged payload': [flipped(40, (byte) => byte ^ 1), 'ERR_DWCP_FRAME_CHECKSUM'],
     'an end inside a frame': [sound().subarray(0, 30), 'ERR_DWCP_FRAME_CORRUPT'],
   };
+  // TLS has its own, of every record.
+  if (!identity) {
+    garbage['a wrong checksum'] = [flipped(12, (byte) => byte ^ 1), 'ERR_DWCP_FRAME_CHECKSUM'];
+    garbage['a damaged payload'] = [flipped(40, (byte) => byte ^ 1), 'ERR_DWCP_FRAME_CHECKSUM'];
+  }
   for (const [what, [bytes, code]] of Object.entries(garbage)) {
     test.serial(
       `${name}: ${what} ends the pipe with ${code}, after what came before`,

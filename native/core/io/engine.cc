@@ -104,7 +104,7 @@ int Engine::connect(const sockaddr_storage& address, const SocketOptions& option
 
 SlabId Engine::stage() {
   SlabId next = pool_.acquire(SlabUse::kSend);
-  while (next == kNoSlab && evict_fullest()) next = pool_.acquire(SlabUse::kSend);
+  while (next == kNoSlab && evict_fullest() > 0) next = pool_.acquire(SlabUse::kSend);
   if (next == kNoSlab) return kNoSlab;
   if (staging_ != kNoSlab) pool_.release(staging_);
   staging_ = next;
@@ -130,7 +130,10 @@ bool Engine::watch() {
   const size_t standing = backend_->standing() + assembly_.standing() + outgoing_.standing() +
                           sealed_.standing() + staged;
   counters_.slabs_held = static_cast<double>(pool_.used() - standing);
-  if (!starved_.empty() && !pool_.available(SlabUse::kAssembly)) evict_slowest();
+  const bool starving = !starved_.empty() && !pool_.available(SlabUse::kAssembly);
+  // Who reads nothing may hold what others would receive into; that often passes by itself.
+  if (starving && !evict_slowest() && was_starving_) make_room();
+  was_starving_ = starving;
   revive_starved();
   watch_unread();
   backend_->submit();
@@ -362,13 +365,15 @@ void Engine::revive_starved() {
     }
     connection->starved = false;
     backend_->receive(*connection);
-    if (connection->has_input()) list(*connection);
+    const bool shaking = connection->tls && !connection->tls->established();
+    if (shaking || connection->has_input()) list(*connection);
   }
 }
 
 /// Memory is used up and nobody gives any back: the connection that has been at one frame for the
-/// longest pays, or peers that begin frames and stop could hold all others up.
-void Engine::evict_slowest() {
+/// longest pays, or peers that begin frames and stop could hold all others up. False when nobody
+/// is.
+bool Engine::evict_slowest() {
   Connection* slowest = nullptr;
   for (const auto& connection : connections_) {
     if (!connection->live() || connection->reader.at_boundary()) continue;
@@ -376,14 +381,16 @@ void Engine::evict_slowest() {
       slowest = connection.get();
     }
   }
-  if (slowest == nullptr) return;
+  if (slowest == nullptr) return false;
   counters_.evictions += 1;
   end(*slowest, ENOBUFS);
+  return true;
 }
 
 /// Memory for sending is used up: of the peers that do not take what was sent to them, the one with
-/// the most in its queue pays, not whoever asks next. False when nobody is behind.
-bool Engine::evict_fullest() {
+/// the most in its queue pays, not whoever asks next. Returns what it held, bytes; 0 when nobody is
+/// behind.
+size_t Engine::evict_fullest() {
   Connection* fullest = nullptr;
   for (const auto& connection : connections_) {
     if (!connection->live() || !connection->sending) continue;
@@ -391,10 +398,22 @@ bool Engine::evict_fullest() {
       fullest = connection.get();
     }
   }
-  if (fullest == nullptr) return false;
+  if (fullest == nullptr) return 0;
+  const size_t held = std::max<size_t>(fullest->queued_bytes(), 1);
   counters_.evictions += 1;
   end(*fullest, ENOBUFS);
-  return true;
+  return held;
+}
+
+/// Those who read nothing hold so much that nobody else can receive: as many of them end as hold
+/// what is missing. Their slabs come back once the kernel has let go of them.
+void Engine::make_room() {
+  const size_t missing = pool_.excess(SlabUse::kAssembly) * kSlabSize;
+  for (size_t freed = 0; freed < missing;) {
+    const size_t held = evict_fullest();
+    if (held == 0) return;
+    freed += held;
+  }
 }
 
 void Engine::publish() {

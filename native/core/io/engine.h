@@ -128,8 +128,9 @@ class Engine final : public BackendSink {
   void look_after(Connection& connection, int events);
   void mark_left(Connection& connection, bool left);
   void revive_starved();
-  void evict_slowest();
-  bool evict_fullest();
+  bool evict_slowest();
+  size_t evict_fullest();
+  void make_room();
   void publish();
 
   openssl::Library openssl_;  // before everything that frees with it
@@ -163,6 +164,7 @@ class Engine final : public BackendSink {
   uint64_t collects_ = 0;
   uint64_t collects_seen_ = 0;
   bool was_pending_ = false;
+  bool was_starving_ = false;
   int spare_fd_ = -1;
 };
 

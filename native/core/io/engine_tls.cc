@@ -42,6 +42,12 @@ bool Engine::tell_tls(Connection& connection, RowWriter& rows) {
   if (connection.phase != Phase::kOpen || connection.broken) return true;
   if (!tls.established()) {
     if (rows.full()) return false;
+    if (connection.lacks(SlabUse::kAssembly)) return true;
+    // Its end hands over a certificate; without room for one it waits, as received bytes do.
+    if (!pool_.available(SlabUse::kAssembly)) {
+      starve(connection, SlabUse::kAssembly);
+      return true;
+    }
     if (connection.ended) tls.feed_end();
     const TlsStep step = tls.handshake();
     budget_.charge(TickBudget::kLook);
@@ -147,7 +153,10 @@ void Engine::open_sealed(Connection& connection) {
 /// Seals what may leave, and counts what the kernel took of it.
 void Engine::seal(Connection& connection) {
   TlsSession& tls = *connection.tls;
-  if (!tls.seal() && !connection.broken) list(connection);
+  // To a peer that takes nothing bytes wait in its own tail: records share their slabs with those
+  // of others, and a few in each would hold them all.
+  const bool waits = connection.sending && !tls.failed();
+  if (!waits && !tls.seal() && !connection.broken) list(connection);
   const uint64_t queued = std::min<uint64_t>(connection.queued_bytes(), connection.accepted_bytes);
   const auto sent = static_cast<double>(connection.accepted_bytes - queued);
   sent_[connection.slot] = std::max(sent_[connection.slot], sent);

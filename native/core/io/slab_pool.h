@@ -59,6 +59,8 @@ class SlabPool {
   uint64_t refusals() const { return refusals_; }
   /// True when `acquire` would give one.
   bool available(SlabUse use) const;
+  /// Slabs to be given back before one is available for that use.
+  size_t excess(SlabUse use) const { return available(use) ? 0 : used() - limit(use) + 1; }
 
  private:
   bool grow();
