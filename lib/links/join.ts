@@ -23,7 +23,8 @@ export interface JoinOptions {
 
 /**
  * Dials one more socket and joins it to its link; `onSocket` gets it in the turn in which the peer agreed.
- * @throws what the transport's `connect` throws, ERR_DWCP_IDENTITY, ERR_DWCP_DEADLINE, or what the peer refuses with
+ * @throws what the transport's `connect` throws, ERR_DWCP_CONNECT when it was cut, ERR_DWCP_IDENTITY, ERR_DWCP_DEADLINE,
+ * or what the peer refuses with
  */
 export async function joinSocket(
   options: JoinOptions,
@@ -66,7 +67,9 @@ function shake(
         onSocket(socket);
         resolve();
       },
-      onClose: (error) => fail(error ?? new DwcpError('ERR_DWCP_LINK_DOWN', 'It closed')),
+      // Not a refusal: the link may be tried again.
+      onClose: (cause) =>
+        fail(new DwcpError('ERR_DWCP_CONNECT', 'A socket was cut while it joined', { cause })),
     });
     const late = new DwcpError('ERR_DWCP_DEADLINE', `no answer to a join within ${timeoutMs} ms`);
     const deadline = clock.setTimer(() => fail(late), timeoutMs);

@@ -5,7 +5,7 @@
 import { seededRandom } from '../../lib/random.ts';
 import { BlockCoverage } from './coverage.ts';
 import { Mutator } from './mutator.ts';
-import type { FuzzTarget } from './targets.ts';
+import type { FuzzTarget } from './decoded.ts';
 
 const batchSize = 512;
 /** An input that takes this long is a defect of its own, ms. */

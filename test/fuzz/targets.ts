@@ -3,7 +3,7 @@
  * error without a code, a message that does not survive being sent on, a view that leaves its message.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { isDwcpError, type ErrorCode } from '../../lib/errors.ts';
+import type { ErrorCode } from '../../lib/errors.ts';
 import { encodeHello, decodeHello, parseObject } from '../../lib/links/hello.ts';
 import type { Hello } from '../../lib/links/link.ts';
 import { encodeVerdict, readVerdict, type Verdict } from '../../lib/links/verdict.ts';
@@ -26,28 +26,8 @@ import {
   type HeaderFields,
   type RequestHeader,
 } from '../../lib/rpc/wire-request.ts';
-
-/** One thing to fuzz. */
-export interface FuzzTarget {
-  /** Inputs to begin with. */
-  readonly seeds: readonly Buffer[];
-  /** Pieces of the format. */
-  readonly words: readonly Buffer[];
-  /** Compiled files whose blocks count as progress. */
-  readonly files: RegExp;
-  /** Throws when the input shows a defect. */
-  readonly run: (input: Buffer) => void;
-}
-
-/** Runs a decoder; undefined when it refused with one of the codes. Anything else it throws is a defect. */
-function decoded<T>(codes: ReadonlySet<ErrorCode>, decode: () => T): T | undefined {
-  try {
-    return decode();
-  } catch (error) {
-    if (isDwcpError(error) && codes.has(error.code)) return undefined;
-    throw new Error('the decoder threw what it does not document', { cause: error });
-  }
-}
+import { chunksTarget } from './chunks-target.ts';
+import { decoded, type FuzzTarget } from './decoded.ts';
 
 function same(what: string, actual: unknown, expected: unknown): void {
   if (!isDeepStrictEqual(actual, expected)) throw new Error(`${what} changed on its way`);
@@ -224,4 +204,5 @@ export const targets: Readonly<Record<string, FuzzTarget>> = {
     files: /\/lib\/rpc\/(?:wire|wire-request|reader|metadata|item-batch)\.js$/,
     run: runRpc,
   },
+  chunks: chunksTarget,
 };

@@ -99,6 +99,30 @@ test('a goaway waits for everything before it, whatever the stream', (t) => {
   );
 });
 
+test('goaways that wait for a missing chunk are bounded like everything that waits', (t) => {
+  const reassembly = new Reassembly(MiB);
+  reassembly.begin([]);
+  const frame = {
+    kind: FrameKind.goaway,
+    flags: 0,
+    channel: 0,
+    stream: 0,
+    payload: Buffer.alloc(0),
+  };
+  const goaway = (n: number): Chunk => {
+    const offset = 16 * n;
+    return { offset, end: offset + 16, after: 0, barrier: true, frame };
+  };
+  const refused = t.throws(
+    () => {
+      for (let n = 1; n < MiB / 16; n++) reassembly.accept(goaway(n), []);
+    },
+    { instanceOf: DwcpError, code: 'ERR_DWCP_LIMIT' },
+  );
+  t.regex(refused.message, /waits/);
+  t.true(reassembly.heldBytes <= MiB);
+});
+
 /** A chunk frame with some of its header changed. */
 function forged(change: (payload: Buffer) => void): Frame {
   const frame = received(new SendWindow(MiB).add(dataFrame(1, 'payload')).frame);

@@ -1,7 +1,8 @@
 /** The fuzzer of the TypeScript decoders: a short run finds nothing in them, and finds what is planted. */
 import test from 'ava';
 import { fuzz } from '../fuzz/fuzzer.ts';
-import { targets, type FuzzTarget } from '../fuzz/targets.ts';
+import type { FuzzTarget } from '../fuzz/decoded.ts';
+import { targets } from '../fuzz/targets.ts';
 import { planted } from '../fuzz/planted.ts';
 
 for (const [name, target] of Object.entries(targets)) {

@@ -127,7 +127,7 @@ export class Reassembly {
   #place(chunk: Chunk, out: Frame[]): void {
     if (!this.#begun || !this.#handedOn(chunk.after)) return this.#hold(chunk);
     if (chunk.barrier && chunk.offset > this.#base) {
-      this.#barriers.push({ ...chunk, frame: copied(chunk.frame) });
+      this.#barriers.push(this.#kept(chunk));
       return;
     }
     const due = [chunk];
@@ -142,10 +142,12 @@ export class Reassembly {
   }
 
   #passBarriers(out: Frame[]): void {
-    for (const chunk of this.#barriers.filter(({ offset }) => offset <= this.#base)) {
+    const due = this.#barriers.filter(({ offset }) => offset <= this.#base);
+    this.#barriers = this.#barriers.filter(({ offset }) => offset > this.#base);
+    for (const chunk of due) {
+      this.#heldBytes -= costOf(chunk);
       out.push(chunk.frame);
     }
-    this.#barriers = this.#barriers.filter(({ offset }) => offset > this.#base);
   }
 
   #handedOn(position: number): boolean {
@@ -155,24 +157,29 @@ export class Reassembly {
   }
 
   #hold(chunk: Chunk): void {
-    this.#heldBytes += chunk.frame.payload.length + frameCostBytes;
-    if (this.#heldBytes > this.#maxBytes) throw tooFar('Too much waits for a missing chunk');
-    const held = { ...chunk, frame: copied(chunk.frame) };
+    const held = this.#kept(chunk);
     const others = this.#waiting.get(chunk.after);
     if (others) others.push(held);
     else this.#waiting.set(chunk.after, [held]);
     this.#waitingEnds.add(chunk.end);
   }
 
+  /** A copy to keep, as received payloads are borrowed; counted. */
+  #kept(chunk: Chunk): Chunk {
+    const heldBytes = this.#heldBytes + costOf(chunk);
+    if (heldBytes > this.#maxBytes) throw tooFar('Too much waits for a missing chunk');
+    this.#heldBytes = heldBytes;
+    return { ...chunk, frame: { ...chunk.frame, payload: Buffer.from(chunk.frame.payload) } };
+  }
+
   #forget(chunk: Chunk): void {
-    this.#heldBytes -= chunk.frame.payload.length + frameCostBytes;
+    this.#heldBytes -= costOf(chunk);
     this.#waitingEnds.delete(chunk.end);
   }
 }
 
-/** Received payloads are borrowed. */
-function copied(frame: Frame): Frame {
-  return { ...frame, payload: Buffer.from(frame.payload) };
+function costOf({ frame }: Chunk): number {
+  return frame.payload.length + frameCostBytes;
 }
 
 function tooFar(message: string): DwcpError {

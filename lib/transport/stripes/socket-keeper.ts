@@ -151,9 +151,7 @@ export class SocketKeeper {
     this.#dialling--;
     this.#failedMs = this.#options.clock.monotonic();
     if (!this.#resume || this.#abort.signal.aborted) return;
-    // A peer that refuses the link knows nothing of it any more, and one that refuses the socket is not there.
-    const refused = !isDwcpError(error) || error.code !== 'ERR_DWCP_CONNECT' || isGone(error);
-    if (refused && !isDwcpError(error, 'ERR_DWCP_DEADLINE')) return this.#giveUp();
+    if (!mayPass(error)) return this.#giveUp();
     this.#options.clock.setTimer(() => this.#dialMissing(0), retryMs).unref();
   }
 
@@ -165,7 +163,14 @@ export class SocketKeeper {
   }
 }
 
-/** Nobody listens there. */
-function isGone({ cause }: DwcpError): boolean {
-  return (cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED';
+/**
+ * Whether another try may succeed: after a cut or silence, and while the peer has not noticed yet that sockets are gone. A
+ * peer that refuses knows nothing of the link any more, and where nobody listens it is not there.
+ */
+function mayPass(error: unknown): boolean {
+  if (!isDwcpError(error)) return false;
+  const { code, cause } = error;
+  if (code === 'ERR_DWCP_DEADLINE' || code === 'ERR_DWCP_LIMIT') return true;
+  const isGone = (cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED';
+  return code === 'ERR_DWCP_CONNECT' && !isGone;
 }
