@@ -12,6 +12,9 @@ import { type Contestant, type Order, type Sample, takeSample } from '../wan/sam
 
 /** Samples behind every median. */
 const ROUNDS = 5;
+/** A flow lasts so long, and no flow or transfer of a profile is shorter than so many round trips: not its start decides. */
+const FLOW_S = 10;
+const LEAST_ROUND_TRIPS = 20;
 
 const net: Contestant = { name: 'node:net, 1 socket', kind: 'net', pinned: 'cubic' };
 const tuned: Contestant = { name: 'C++, 1 tuned socket', kind: 'flow', pinned: 'bbr' };
@@ -87,7 +90,7 @@ function compare(
 
 async function* lossyPath(context: SuiteContext): AsyncGenerator<Measurement> {
   const profile = longPath(0.001);
-  const flow: Order = { seconds: 6, messageBytes: 256 * 1024 };
+  const flow: Order = { seconds: FLOW_S, messageBytes: 256 * 1024 };
   const flows = [automatic, cubicOnly, net].map((each) => [each, flow] as const);
   const samples = await takeRounds(profile, flows, context);
   const title = `5 ${profile.name}`;
@@ -115,7 +118,7 @@ async function* lossyPath(context: SuiteContext): AsyncGenerator<Measurement> {
 
 async function* cleanPath(context: SuiteContext): AsyncGenerator<Measurement> {
   const profile = longPath(0);
-  const flow: Order = { seconds: 6, messageBytes: 256 * 1024 };
+  const flow: Order = { seconds: FLOW_S, messageBytes: 256 * 1024 };
   const flows = [automatic, tuned].map((each) => [each, flow] as const);
   const samples = await takeRounds(profile, flows, context);
   yield {
@@ -126,17 +129,23 @@ async function* cleanPath(context: SuiteContext): AsyncGenerator<Measurement> {
   };
 }
 
-/** A transfer takes a few seconds at the rate of the line, and less than a minute at a tenth of it. */
-function transferOver({ rateBitsPerSecond }: PathProfile): Order {
-  const bytes = Math.min(96 * 2 ** 20, Math.round((rateBitsPerSecond / 8) * 3));
+const leastSeconds = ({ roundTripMs }: PathProfile): number =>
+  (LEAST_ROUND_TRIPS * roundTripMs) / 1000;
+
+/** A transfer takes a few seconds at the rate of the line, and about a minute at a tenth of it. */
+function transferOver(profile: PathProfile): Order {
+  const { rateBitsPerSecond } = profile;
+  const seconds = Math.max(3, leastSeconds(profile));
+  const bytes = Math.min(96 * 2 ** 20, Math.round((rateBitsPerSecond / 8) * seconds));
   const messageBytes = rateBitsPerSecond >= 100e6 ? 256 * 1024 : 64 * 1024;
-  return { seconds: 60, bytes, messageBytes };
+  return { seconds: 90, bytes, messageBytes };
 }
 
 async function* profileRows(context: SuiteContext): AsyncGenerator<Measurement> {
   for (const profile of profiles) {
     const transfer = transferOver(profile);
-    const flow: Order = { seconds: 5, messageBytes: transfer.messageBytes };
+    const seconds = Math.max(5, leastSeconds(profile));
+    const flow: Order = { seconds, messageBytes: transfer.messageBytes };
     const pairs = [
       [automatic, transfer],
       [net, flow],

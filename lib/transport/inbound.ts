@@ -2,7 +2,8 @@
  * The receiving half of a stream: checks, assembly and byte credit.
  * Invariant: allowance of the peer + owed bytes + bytes of unsettled messages = window. Credit of a partial
  * message is returned as it is assembled, of a complete one when its handler settles. The window doubles
- * when a whole one was consumed within about one round trip, so it ends near the bandwidth-delay product.
+ * when a whole one was consumed within about one round trip, so it ends near the bandwidth-delay product; over a long
+ * path within several, so it ends at as many of them.
  */
 import type { Clock } from '../clock.ts';
 import { DwcpError } from '../errors.ts';
@@ -33,6 +34,11 @@ const leastBesideUrgentBytes = 16 * 1024;
 /** From this round trip on, ms, a window grows faster than TCP opens its own, which would wait for it otherwise. */
 const longRttMs = 5;
 const longGrowth = 4;
+/**
+ * On a long path a window covers so many round trips: bbr has three under way until it knows the rate, and does not believe one
+ * it saw while there was nothing to send; a lost segment holds back what comes for one or two more.
+ */
+const longGrowthRtts = 6;
 
 /** What a receiving half needs of its connection. */
 export interface InboundContext {
@@ -211,12 +217,14 @@ export class Inbound implements BudgetUser {
     if (this.#consumedBytes < this.#windowBytes || rttMs === undefined) return 0;
     const now = this.#context.clock.monotonic();
     const elapsedMs = now - this.#consumedSinceMs;
-    if (rttMs < longRttMs && elapsedMs < shortMeasureMs) return 0;
-    const fast = this.#consumedBytes * growthRtts * rttMs >= this.#windowBytes * elapsedMs;
+    const long = rttMs >= longRttMs;
+    if (!long && elapsedMs < shortMeasureMs) return 0;
+    const spanMs = rttMs * (long ? longGrowthRtts : growthRtts);
+    const fast = this.#consumedBytes * spanMs >= this.#windowBytes * elapsedMs;
     this.#consumedBytes = 0;
     this.#consumedSinceMs = now;
     if (!fast) return 0;
-    const factor = rttMs < longRttMs ? 2 : longGrowth;
+    const factor = long ? longGrowth : 2;
     const wanted = Math.min(this.#windowBytes * factor, this.#context.limits.maxCreditBytes);
     const growthBytes = wanted - this.#windowBytes;
     if (growthBytes <= 0 || !this.#context.budget.reserveGrowth(growthBytes)) return 0;
