@@ -36,6 +36,8 @@ const makes: readonly (readonly [string, Make, FramePipe['tier']])[] = [
   ['the best tier', ioTransport, engineTier],
 ];
 
+const resumptions = (): number => ioStatus().engine?.tlsResumed ?? 0;
+
 for (const [name, make, tier] of makes) {
   const secured = (hello: Hello, proven: Partial<Hello> = {}): NodeLinks =>
     securedBy(make, hello, proven);
@@ -76,5 +78,34 @@ for (const [name, make, tier] of makes) {
     t.is((await refusal).code, 'ERR_DWCP_IDENTITY');
     t.is(a.all().length + b.all().length, 0);
     await Promise.all([a.close(0), b.close(0)]);
+  });
+
+  test(`${name}: a peer that resumes its session and says another name is refused`, async (t) => {
+    const a = secured(helloOf('a'));
+    const address = await a.listen(anyPort);
+    let hello = helloOf('b');
+    const { cluster, region, nodeId } = hello;
+    const identity = { cluster, region, nodeId };
+    const credentials = issueCertificate(authority, { identity, random: systemRandom, ...valid });
+    const transport = make({ identity: { ...credentials, ca: authority.cert } });
+    const before = resumptions();
+    const honest = linksOf(hello, { transport, requireSecure: true });
+    honest.dial(address);
+    await Promise.all([linked(honest, 'a'), linked(a, 'b')]);
+    // Its ticket comes with the first bytes of the link.
+    await honest.get('a')!.open(1).send(Buffer.alloc(1));
+    await honest.close(0);
+
+    hello = helloOf('c');
+    const liar = linksOf(hello, { transport, requireSecure: true });
+    const both = [refused(a), refused(liar)];
+    liar.dial(address);
+    for (const error of await Promise.all(both)) {
+      t.is(error.code, 'ERR_DWCP_IDENTITY');
+      t.regex(error.message, /the certificate says/);
+    }
+    if (tier !== 'tls') t.true(resumptions() > before, 'it resumed');
+    t.is(a.get('c'), undefined);
+    await Promise.all([a.close(0), liar.close(0)]);
   });
 }

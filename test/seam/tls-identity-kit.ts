@@ -197,6 +197,28 @@ export function tlsIdentities(name: string, acceptors: MakeSecure, dialers: Make
     t.is((await refusalOf(nameless)).code, 'ERR_DWCP_IDENTITY');
   });
 
+  test(`${name}: names that are too long, too many, or of another make are refused`, async (t) => {
+    const long = 'n'.repeat(64);
+    const wrong: Record<string, readonly string[]> = {
+      'a node id above 63 characters': [`dwcp://c/eu/${long}`],
+      'a name of 12 KB': [`dwcp://c/eu/${'n'.repeat(12_000)}`],
+      'two names': ['dwcp://c/eu/x', 'dwcp://c/eu/y'],
+      'a fourth part': ['dwcp://c/eu/x/y'],
+      'an escaped part': ['dwcp://c/eu/%78'],
+    };
+    for (const [what, alternativeUris] of Object.entries(wrong)) {
+      const credentials = issueCertificate(authority, { alternativeUris, random, ...valid });
+      t.is((await refusalOf(withRoot(credentials)))?.code, 'ERR_DWCP_IDENTITY', what);
+    }
+    // OpenSSL does not take what it cannot be bothered to read; whose fault that is nobody knows.
+    const alternativeUris = Array.from(
+      { length: 600 },
+      (_, i) => `dwcp://c/eu/${'n'.repeat(300)}${i}`,
+    );
+    const huge = issueCertificate(authority, { alternativeUris, random, ...valid });
+    t.regex((await refusalOf(withRoot(huge))).code, /^ERR_DWCP_(IDENTITY|CONNECT)$/);
+  });
+
   test(`${name}: no certificate, TLS 1.2 and plaintext get nowhere`, async (t) => {
     const server = acceptors({ identity: good('a'), limits: { handshakeTimeoutMs: 200 } });
     const listener = await server.listen(address, () => t.fail('handed out'));
