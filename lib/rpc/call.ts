@@ -69,7 +69,7 @@ const loopLagMs = 5;
 const blindTrialAfterMs = 1_000;
 /** Sending time granted to large requests before an answer counts as late. */
 const assumedBytesPerMs = 10_000;
-/** A request that kills whoever takes it must not tour the cluster. */
+/** A request that kills whoever takes it must not tour the cluster; what was never sent kills nobody. */
 const maxAttempts = 6;
 
 /** A call under way; create it, then `start()`. */
@@ -153,10 +153,11 @@ export class Call implements Waiter {
         trialAfterMs: idempotent ? 0 : blindTrialAfterMs,
       });
       if (!lease) return false;
-      this.#attempts += 1;
       this.#tried ??= new Set();
       this.#tried.add(lease.endpoint.id);
-      if (this.#begin(lease, hedge)) return true;
+      if (!this.#begin(lease, hedge)) continue;
+      this.#attempts += 1;
+      return true;
     }
     return false;
   }
@@ -232,6 +233,7 @@ export class Call implements Waiter {
     entry.lease.fail();
     this.#lastError = error;
     if (sent && !this.#spec.idempotent) return this.#finish({ error }, entry.lease.endpoint.id);
+    if (!sent) this.#attempts -= 1;
     // A lost link moves each of its calls once, however many; only resets draw on the budget.
     this.#retry(isDwcpError(error, 'ERR_DWCP_LINK_DOWN') || !sent);
   }

@@ -206,9 +206,10 @@ export class StreamCall implements Waiter, AttemptOwner {
     while (this.#attempts < maxAttempts) {
       const lease = this.#env.route.picker.pick({ exclude: this.#tried, key: this.#spec.key });
       if (!lease) return false;
-      this.#attempts += 1;
       this.#tried.add(lease.endpoint.id);
-      if (this.#begin(lease)) return true;
+      if (!this.#begin(lease)) continue;
+      this.#attempts += 1;
+      return true;
     }
     return false;
   }

@@ -93,7 +93,8 @@ async function run(self: SoakNode): Promise<void> {
   };
   const failures: Record<string, number> = {};
   const fail = (kind: string, error: unknown): void => {
-    const key = `${kind} ${(error as { code?: string }).code ?? String(error)}`;
+    const { code, cause } = error as { code?: string; cause?: { message?: string } };
+    const key = `${kind} ${code ?? String(error)}${cause ? `: ${cause.message}` : ''}`;
     failures[key] = (failures[key] ?? 0) + 1;
   };
   node.on('peerUp', () => (count.ups += 1));

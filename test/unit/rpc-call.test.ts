@@ -1,7 +1,8 @@
 /** Calls over a fake network on a simulated clock: what happens, and at which millisecond. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import test from 'ava';
-import { isDwcpError, type DwcpError } from '../../lib/errors.ts';
+import { DwcpError, isDwcpError } from '../../lib/errors.ts';
+import type { Link } from '../../lib/links/link.ts';
 import type { CallContext, RpcCallEvent } from '../../lib/rpc/index.ts';
 import { failedWith, follow, world } from '../fakes/rpc-world.ts';
 
@@ -267,6 +268,32 @@ test('a call waits for a link that comes back, and gives up with ERR_DWCP_NO_END
   await clock.advance(1_000);
   failedWith(t, none, 'ERR_DWCP_NO_ENDPOINT');
   t.is(none.outcome?.tookMs, 1_000);
+});
+
+test('links that come and go before anything is sent do not use up the attempts of a call', async (t) => {
+  const { clock, net, caller, near, links } = await world();
+  near.handle('work', echo);
+  await clock.advance(100);
+  for (const link of links.caller.all()) link.close();
+  let refused = 0;
+  const refuse = (link: Link): void => {
+    link.open = () => {
+      refused += 1;
+      throw new DwcpError('ERR_DWCP_LINK_DOWN', 'gone already');
+    };
+  };
+  links.caller.on('up', refuse);
+  const box = follow(clock, caller.call('work', ping));
+  for (let flap = 0; flap < 20; flap++) {
+    net.connect(links.caller, links.near, 0.5);
+    await clock.advance(5);
+    for (const link of links.caller.all()) link.close();
+  }
+  t.true(refused >= 20, `${refused} attempts began`);
+  links.caller.off('up', refuse);
+  net.connect(links.caller, links.near, 0.5);
+  await clock.advance(5);
+  t.truthy(box.outcome?.value);
 });
 
 test('a stuck call is rescued by a node that comes later', async (t) => {
