@@ -1,13 +1,7 @@
 /** Connection under load, in virtual time: priorities, credit, cancel, limits, slow handlers. */
 import test from 'ava';
 import type { DwcpError } from '../../lib/errors.ts';
-import type { LinkLimits } from '../../lib/limits.ts';
-import {
-  type DirectionProfile,
-  shape,
-  SimulatedClock,
-  simulatedPipePair,
-} from '../../lib/testing/index.ts';
+import { SimulatedClock, simulatedPipePair } from '../../lib/testing/index.ts';
 import {
   Connection,
   FrameKind,
@@ -15,44 +9,15 @@ import {
   Priority,
   type Stream,
 } from '../../lib/transport/index.ts';
+import { connectionPair } from '../fakes/connection-pair.ts';
 
 const MiB = 1024 * 1024;
-
-interface Pair {
-  readonly clock: SimulatedClock;
-  readonly dialer: Connection;
-  readonly acceptor: Connection;
-}
-
-/** Two connections over a link of `line` each way. */
-function pair(
-  line: DirectionProfile,
-  onStream: (stream: Stream) => void,
-  limits: Partial<LinkLimits> = {},
-): Pair {
-  const clock = new SimulatedClock();
-  const [a, b] = simulatedPipePair({ clock });
-  const ends = { clock, limits };
-  const acceptor = new Connection({
-    ...ends,
-    pipe: shape(b, { outbound: line }, clock),
-    role: 'acceptor',
-    onStream,
-  });
-  const dialer = new Connection({
-    ...ends,
-    pipe: shape(a, { outbound: line }, clock),
-    role: 'dialer',
-    onStream: () => {},
-  });
-  return { clock, dialer, acceptor };
-}
 
 test('an rpc message overtakes a 64 MB bulk message within the high-water mark', async (t) => {
   const rate = 12_500_000; // 100 Mbit/s
   const got: string[] = [];
   let rpcAtMs = 0;
-  const { clock, dialer } = pair({ delayMs: 10, rateBytesPerSecond: rate }, (stream) => {
+  const { clock, dialer } = connectionPair({ delayMs: 10, rateBytesPerSecond: rate }, (stream) => {
     stream.onMessage((message) => {
       got.push(message.length > 1000 ? 'bulk' : 'rpc');
       if (got.at(-1) === 'rpc') rpcAtMs = clock.monotonic();
@@ -75,7 +40,7 @@ test('an rpc message overtakes a 64 MB bulk message within the high-water mark',
 
 test('classes leave in order, streams of a class share frame by frame, and bulk never starves', async (t) => {
   const order: number[] = [];
-  const { clock, dialer } = pair({ rateBytesPerSecond: 10_000_000 }, () => {});
+  const { clock, dialer } = connectionPair({ rateBytesPerSecond: 10_000_000 }, () => {});
   const send = dialer.pipe.send.bind(dialer.pipe);
   dialer.pipe.send = (frames) => {
     for (const frame of frames) if (frame.kind === FrameKind.data) order.push(frame.stream);
@@ -101,7 +66,7 @@ test('classes leave in order, streams of a class share frame by frame, and bulk 
 test('a saturated urgent class still leaves a sixteenth to bulk', async (t) => {
   const bytes = new Map<number, number>();
   const limits = { initialCreditBytes: 64 * MiB, maxCreditBytes: 64 * MiB };
-  const { clock, dialer } = pair({ rateBytesPerSecond: 100_000_000 }, () => {}, limits);
+  const { clock, dialer } = connectionPair({ rateBytesPerSecond: 100_000_000 }, () => {}, limits);
   await clock.advance(10);
   const send = dialer.pipe.send.bind(dialer.pipe);
   dialer.pipe.send = (frames) => {
@@ -124,7 +89,7 @@ test('a saturated urgent class still leaves a sixteenth to bulk', async (t) => {
 
 test('credit grows with the round trip: 16 MB over 80 ms takes a few windows, not sixty', async (t) => {
   let received = 0;
-  const { clock, dialer } = pair({ delayMs: 40 }, (stream) =>
+  const { clock, dialer } = connectionPair({ delayMs: 40 }, (stream) =>
     stream.onMessage((message) => {
       received += message.length;
     }),
@@ -142,7 +107,7 @@ test('credit grows with the round trip: 16 MB over 80 ms takes a few windows, no
 test('a slow handler holds the sender back at about a window', async (t) => {
   const settles: (() => void)[] = [];
   let received = 0;
-  const { clock, dialer, acceptor } = pair({ delayMs: 5 }, (stream) => {
+  const { clock, dialer, acceptor } = connectionPair({ delayMs: 5 }, (stream) => {
     stream.onMessage((message) => {
       received += message.length;
       return new Promise((resolve) => settles.push(resolve));
@@ -171,7 +136,7 @@ test('unfinished messages are held to the budget and all complete', async (t) =>
   let received = 0;
   let peakBytes = 0;
   const limits = { maxAssemblyBytes: 2 * MiB, maxMessageBytes: 4 * MiB };
-  const { clock, dialer, acceptor } = pair(
+  const { clock, dialer, acceptor } = connectionPair(
     { delayMs: 5, rateBytesPerSecond: 50_000_000 },
     (stream) => {
       stream.onMessage((message) => {
@@ -194,11 +159,14 @@ test('unfinished messages are held to the budget and all complete', async (t) =>
 
 test('an aborted message that still waits leaves nothing behind', async (t) => {
   const got: string[] = [];
-  const { clock, dialer } = pair({ delayMs: 5, rateBytesPerSecond: 1_000_000 }, (stream) => {
-    stream.onMessage((message) => {
-      got.push(`${message.length}`);
-    });
-  });
+  const { clock, dialer } = connectionPair(
+    { delayMs: 5, rateBytesPerSecond: 1_000_000 },
+    (stream) => {
+      stream.onMessage((message) => {
+        got.push(`${message.length}`);
+      });
+    },
+  );
   const stream = dialer.open(1);
   const first = stream.send(Buffer.alloc(1_000_000));
   const abort = new AbortController();
@@ -216,7 +184,7 @@ test('an aborted message that still waits leaves nothing behind', async (t) => {
 
 test('aborting a message that is partly sent resets the stream with ERR_DWCP_ABORTED', async (t) => {
   let reason: DwcpError | undefined;
-  const { clock, dialer, acceptor } = pair(
+  const { clock, dialer, acceptor } = connectionPair(
     { delayMs: 5, rateBytesPerSecond: 1_000_000 },
     (stream) => {
       stream.onMessage(() => t.fail('a cancelled message was delivered'));
@@ -242,7 +210,7 @@ test('aborting a message that is partly sent resets the stream with ERR_DWCP_ABO
 test('limits are refused by name: message, queue, streams', async (t) => {
   const limits = { maxMessageBytes: 1000, maxSendQueueBytes: 2500, maxStreams: 2 };
   const resets: (DwcpError | undefined)[] = [];
-  const { clock, dialer, acceptor } = pair({ delayMs: 5 }, () => {}, limits);
+  const { clock, dialer, acceptor } = connectionPair({ delayMs: 5 }, () => {}, limits);
   const stream = dialer.open(1);
   await t.throwsAsync(stream.send(Buffer.alloc(1001)), { code: 'ERR_DWCP_LIMIT' });
   const sends = [stream.send(Buffer.alloc(1000)), stream.send(Buffer.alloc(1000))];
@@ -302,7 +270,7 @@ test('connections with different initial credit agree on the smaller start', asy
 });
 
 test('a handler that throws resets its stream and no other', async (t) => {
-  const { clock, dialer, acceptor } = pair({ delayMs: 1 }, (stream) => {
+  const { clock, dialer, acceptor } = connectionPair({ delayMs: 1 }, (stream) => {
     if (stream.channel === 9) throw new Error('onStream failed');
     stream.onMessage(async (message) => {
       if (message.toString() === 'bad') throw new Error('handler failed');
@@ -325,7 +293,7 @@ test('a handler that throws resets its stream and no other', async (t) => {
 
 test('messages wait for a late handler, and are delivered before the close', async (t) => {
   let stream: Stream | undefined;
-  const { clock, dialer } = pair({ delayMs: 1 }, (accepted) => {
+  const { clock, dialer } = connectionPair({ delayMs: 1 }, (accepted) => {
     stream = accepted;
     accepted.end();
   });

@@ -1,47 +1,17 @@
 /** Large messages on a connection, in virtual time: joined over turns, and out of the way of calls. */
 import test from 'ava';
-import {
-  type DirectionProfile,
-  shape,
-  SimulatedClock,
-  simulatedPipePair,
-} from '../../lib/testing/index.ts';
-import { Connection, Priority, type Stream } from '../../lib/transport/index.ts';
+import type { SimulatedClock } from '../../lib/testing/index.ts';
+import { type Connection, Priority, type Stream } from '../../lib/transport/index.ts';
+import { connectionPair } from '../fakes/connection-pair.ts';
 
 const MiB = 1024 * 1024;
-
-interface Pair {
-  readonly clock: SimulatedClock;
-  readonly dialer: Connection;
-  readonly acceptor: Connection;
-}
-
-/** Two connections over a link of `line` each way. */
-function pair(line: DirectionProfile, onStream: (stream: Stream) => void): Pair {
-  const clock = new SimulatedClock();
-  const [a, b] = simulatedPipePair({ clock });
-  const ends = { clock };
-  const acceptor = new Connection({
-    ...ends,
-    pipe: shape(b, { outbound: line }, clock),
-    role: 'acceptor',
-    onStream,
-  });
-  const dialer = new Connection({
-    ...ends,
-    pipe: shape(a, { outbound: line }, clock),
-    role: 'dialer',
-    onStream: () => {},
-  });
-  return { clock, dialer, acceptor };
-}
 
 /** A pair over a line of a machine's own, where calls go on while 16 MB are under way. */
 async function callsBesideValue(
   call: (dialer: Connection, clock: SimulatedClock) => Promise<void>,
 ): Promise<{ mostUnreadBytes: number; valueMs: number }> {
   let valueMs = 0;
-  const { clock, dialer, acceptor } = pair(
+  const { clock, dialer, acceptor } = connectionPair(
     { delayMs: 0.05, rateBytesPerSecond: 1_000_000_000 },
     (stream) => {
       stream.onMessage((message) => {
@@ -84,7 +54,7 @@ test('beside calls over a short path a value has little under way; alone it is f
 
 test('a large message is delivered before the end of its stream, though it takes turns to join', async (t) => {
   const seen: string[] = [];
-  const { clock, dialer } = pair({}, (stream) => {
+  const { clock, dialer } = connectionPair({}, (stream) => {
     stream.onMessage((message) => void seen.push(`${message.length}`));
     stream.onEnd(() => {
       seen.push('end');
@@ -103,7 +73,7 @@ test('a large message is delivered before the end of its stream, though it takes
 test('a stream that is reset while its message is joined delivers nothing and holds nothing', async (t) => {
   let delivered = 0;
   const accepted: Stream[] = [];
-  const { clock, dialer, acceptor } = pair({}, (stream) => {
+  const { clock, dialer, acceptor } = connectionPair({}, (stream) => {
     accepted.push(stream);
     stream.onMessage(() => void delivered++);
   });
