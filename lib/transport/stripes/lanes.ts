@@ -1,5 +1,5 @@
 /** The sockets of a striped link, one lane each: which carries what is urgent, and which has room for bulk. */
-import type { FramePipe, OutgoingFrame } from '../frame-pipe.ts';
+import type { FramePipe, OutgoingFrame, PipeStats } from '../frame-pipe.ts';
 
 /** From so many lanes on the first is left to what is urgent. */
 const spareMainFrom = 3;
@@ -12,12 +12,16 @@ export interface Lane {
   writable: boolean;
 }
 
+type Totals = { -readonly [K in Exclude<keyof PipeStats, 'bufferedBytes'>]: number };
+
 /** See the file header. */
 export class Lanes {
   readonly #depthBytes: number;
   #lanes: Lane[] = [];
   #nextId = 0;
   #turn = 0;
+  /** Of lanes that are gone. */
+  readonly #gone = { bytesIn: 0, bytesOut: 0, framesIn: 0, framesOut: 0 };
 
   /** A lane among several holds about `depthBytes`, so that none hoards what others could carry sooner. */
   constructor(depthBytes: number) {
@@ -47,7 +51,23 @@ export class Lanes {
   remove(lane: Lane): boolean {
     const before = this.#lanes.length;
     this.#lanes = this.#lanes.filter((each) => each !== lane);
-    return this.#lanes.length < before;
+    if (this.#lanes.length === before) return false;
+    addTo(this.#gone, lane.pipe.stats());
+    return true;
+  }
+
+  /** Numbers of all lanes there ever were; `waitingBytes` have none yet. */
+  stats(waitingBytes: number): PipeStats {
+    const sum = { ...this.#gone };
+    let leastBytes = Infinity;
+    for (const { pipe } of this.#lanes) {
+      const stats = pipe.stats();
+      addTo(sum, stats);
+      leastBytes = Math.min(leastBytes, stats.bufferedBytes);
+    }
+    // What goes next goes to the emptiest: this is what it waits behind.
+    const bufferedBytes = waitingBytes + (leastBytes === Infinity ? 0 : leastBytes);
+    return { ...sum, bufferedBytes };
   }
 
   /** A lane with room for bulk, other than `not`; they take turns. */
@@ -63,15 +83,17 @@ export class Lanes {
     return undefined;
   }
 
-  /** Bytes of all lanes that the kernel has not taken. */
-  get bufferedBytes(): number {
-    return this.#lanes.reduce((sum, { pipe }) => sum + pipe.stats().bufferedBytes, 0);
-  }
-
   #hasRoom(lane: Lane): boolean {
     if (!lane.writable) return false;
     return this.#lanes.length === 1 || lane.pipe.stats().bufferedBytes < this.#depthBytes;
   }
+}
+
+function addTo(sum: Totals, stats: PipeStats): void {
+  sum.bytesIn += stats.bytesIn;
+  sum.bytesOut += stats.bytesOut;
+  sum.framesIn += stats.framesIn;
+  sum.framesOut += stats.framesOut;
 }
 
 /** Sends on one lane; false when the lane is closing, which it tells in a moment. */

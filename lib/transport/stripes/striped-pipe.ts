@@ -17,15 +17,14 @@ import type {
   PipeHandler,
   PipeStats,
 } from '../frame-pipe.ts';
-import { FrameKind, Priority } from '../frame-pipe.ts';
+import { FrameKind } from '../frame-pipe.ts';
 import { payloadSizeBytes } from '../envelope.ts';
-import { priorityOf } from '../outbound.ts';
 import { chunkHeaderBytes, decodeChunk, travels } from './chunk.ts';
+import { ChunkQueue, isBulk } from './chunk-queue.ts';
 import { type Control, decodeControl, encodeControl } from './control.ts';
 import { type Lane, Lanes, sendOn } from './lanes.ts';
 import { PathWatch } from './path-watch.ts';
 import { Reassembly } from './reassembly.ts';
-import { type Sent, SendWindow } from './send-window.ts';
 import { type DialSocket, SocketKeeper } from './socket-keeper.ts';
 
 /** A lane among several holds about so much, bytes. */
@@ -40,8 +39,6 @@ const numberFromBytes = 64 * 1024;
 const backlogBytes = 32 * 1024;
 /** A chunk may wait so long for one that went over a slow socket, round trips. */
 const waitRtts = 6;
-/** Late chunks sent again per tick. */
-const maxLate = 4;
 
 /** What a {@link StripedPipe} is made of. */
 export interface StripedPipeOptions {
@@ -62,14 +59,10 @@ export class StripedPipe implements FramePipe {
   readonly #options: StripedPipeOptions;
   readonly #first: FramePipe;
   readonly #lanes = new Lanes(laneDepthBytes);
-  readonly #window: SendWindow;
+  readonly #queue: ChunkQueue;
   readonly #reassembly: Reassembly;
   readonly #watch: PathWatch;
   readonly #keeper: SocketKeeper;
-  /** Chunks no lane has, the oldest first; urgent ones apart. */
-  #waiting: Sent[] = [];
-  #urgent: Sent[] = [];
-  #waitingBytes = 0;
   #handler: PipeHandler | undefined;
   #numbered = false;
   /** The peer confirmed that it takes chunks. */
@@ -81,7 +74,6 @@ export class StripedPipe implements FramePipe {
   #state: 'open' | 'closing' | 'closed' = 'open';
   #timer: Timer | undefined;
   #deadline: Timer | undefined;
-  #goneStats = { bytesIn: 0, bytesOut: 0, framesIn: 0, framesOut: 0 };
   #cuts = 0;
   readonly #retiring = new Set<Lane>();
   /** Bulk that was sent without numbers. */
@@ -91,7 +83,8 @@ export class StripedPipe implements FramePipe {
     const { pipe, limits, clock } = options;
     this.#options = options;
     this.#first = pipe;
-    this.#window = new SendWindow(Math.min(limits.maxReorderBytes, options.peerReorderBytes));
+    const windowBytes = Math.min(limits.maxReorderBytes, options.peerReorderBytes);
+    this.#queue = new ChunkQueue(this.#lanes, windowBytes, clock);
     this.#reassembly = new Reassembly(2 * limits.maxReorderBytes);
     this.#watch = new PathWatch(clock);
     this.#keeper = new SocketKeeper({
@@ -158,7 +151,7 @@ export class StripedPipe implements FramePipe {
     if (!this.#numbered) return this.#sendPlain(frames);
     for (const frame of frames) this.#enqueue(frame);
     this.#pump();
-    this.#blocked = !this.#hasRoom();
+    this.#blocked = !this.#queue.hasRoom;
     this.#schedule();
     return !this.#blocked;
   }
@@ -181,24 +174,12 @@ export class StripedPipe implements FramePipe {
   }
 
   stats(): PipeStats {
-    const sum = { ...this.#goneStats, bufferedBytes: this.#waitingBytes };
-    let leastBytes = Infinity;
-    for (const { pipe } of this.#lanes.all) {
-      const stats = pipe.stats();
-      sum.bytesIn += stats.bytesIn;
-      sum.bytesOut += stats.bytesOut;
-      sum.framesIn += stats.framesIn;
-      sum.framesOut += stats.framesOut;
-      leastBytes = Math.min(leastBytes, stats.bufferedBytes);
-    }
-    // What goes next goes to the emptiest: this is what it waits behind.
-    if (leastBytes !== Infinity) sum.bufferedBytes += leastBytes;
-    return sum;
+    return this.#lanes.stats(this.#queue.waitingBytes);
   }
 
   path(): PathSample {
     const pipes = this.#lanes.all.map(({ pipe }) => pipe);
-    const resent = { resentChunks: this.#window.resent, cuts: this.#cuts };
+    const resent = { resentChunks: this.#queue.resent, cuts: this.#cuts };
     return { ...this.#watch.path(pipes), ...resent };
   }
 
@@ -235,55 +216,19 @@ export class StripedPipe implements FramePipe {
       if (main) sendOn(main, [frame]);
       return;
     }
-    const sent = this.#window.add(frame);
-    if (!isBulk(frame)) {
-      this.#urgent.push(sent);
-      return;
-    }
-    this.#waiting.push(sent);
-    this.#waitingBytes += sent.end - sent.offset;
+    this.#queue.add(frame);
   }
 
   /** Hands over what the lanes take. */
   #pump(): void {
-    this.#pumpUrgent();
-    let taken = 0;
-    while (taken < this.#waiting.length) {
-      const sent = this.#waiting[taken]!;
-      if (!sent.acked) {
-        const lane = this.#lanes.roomy();
-        if (!lane) break;
-        if (!this.#transmit(sent, lane)) continue;
-      }
-      this.#waitingBytes -= sent.end - sent.offset;
-      taken++;
-    }
-    if (taken > 0) this.#waiting.splice(0, taken);
+    this.#queue.pump();
     if (this.#blocked && this.#state === 'open') this.#unblock();
   }
 
-  #pumpUrgent(): void {
-    for (let sent = this.#urgent[0]; sent; sent = this.#urgent[0]) {
-      const { main } = this.#lanes;
-      if (!main || (!sent.acked && !this.#transmit(sent, main))) return;
-      this.#urgent.shift();
-    }
-  }
-
-  #transmit(sent: Sent, lane: Lane): boolean {
-    if (!sendOn(lane, [sent.frame])) return false;
-    this.#window.handed(sent, lane.id, this.#options.clock.monotonic());
-    return true;
-  }
-
   #unblock(): void {
-    if (!this.#hasRoom()) return;
+    if (!this.#queue.hasRoom) return;
     this.#blocked = false;
     this.#handler?.onWritable();
-  }
-
-  #hasRoom(): boolean {
-    return this.#waiting.length === 0 && !this.#window.full && this.#lanes.roomy() !== undefined;
   }
 
   #listen(lane: Lane): void {
@@ -342,7 +287,7 @@ export class StripedPipe implements FramePipe {
       case 'ack': {
         if (!this.#numbered) throw new DwcpError('ERR_DWCP_PROTOCOL', 'An ack of nothing');
         this.#confirmed = true;
-        return this.#watch.acked(this.#window.ack(control.base, control.ranges));
+        return this.#watch.acked(this.#queue.ack(control.base, control.ranges));
       }
       case 'want':
         return this.#keeper.asked(control.sockets);
@@ -381,15 +326,15 @@ export class StripedPipe implements FramePipe {
     this.#timer = undefined;
     if (this.#state === 'closed') return;
     if (this.#ackDue) this.#sendAck();
-    this.#resendLate();
+    this.#queue.resendLate(this.#watch.minRttMs);
     if (this.#resumable && this.#state === 'open') {
       const pipes = this.#lanes.all.map(({ pipe }) => pipe);
-      const backlogged = this.#window.bytes >= backlogBytes;
+      const backlogged = this.#queue.unackedBytes >= backlogBytes;
       const extra = this.#keeper.tick(this.#watch, pipes, backlogged);
       for (const lane of this.#lanes.all.slice(this.#lanes.size - extra)) this.#retire(lane);
     }
     this.#pump();
-    if (this.#window.bytes > 0 || this.#ackDue || this.#keeper.busy) this.#schedule();
+    if (this.#queue.unackedBytes > 0 || this.#ackDue || this.#keeper.busy) this.#schedule();
   };
 
   /** Sends what it has, then ends; the peer sends what was on its way here over another. */
@@ -398,33 +343,14 @@ export class StripedPipe implements FramePipe {
     lane.pipe.close();
   }
 
-  #resendLate(): void {
-    const rttMs = this.#watch.minRttMs;
-    const lateMs = Math.max(4 * rttMs, 250);
-    const nowMs = this.#options.clock.monotonic();
-    for (const sent of this.#window.late(nowMs, lateMs, maxLate)) {
-      const lane = this.#lanes.roomy(sent.lane);
-      if (lane) this.#transmit(sent, lane);
-    }
-  }
-
   #onLaneClosed(lane: Lane, error: DwcpError | undefined): void {
     if (!this.#lanes.remove(lane)) return;
-    const { bytesIn, bytesOut, framesIn, framesOut } = lane.pipe.stats();
-    this.#goneStats.bytesIn += bytesIn;
-    this.#goneStats.bytesOut += bytesOut;
-    this.#goneStats.framesIn += framesIn;
-    this.#goneStats.framesOut += framesOut;
     if (this.#state === 'closed') return;
     const over = this.#byeReceived || this.#state === 'closing';
     if (!this.#resumable || (over && this.#lanes.size === 0)) return this.#finish(error);
     if (over) return;
     if (!this.#retiring.delete(lane)) this.#cuts++;
-    const lost = this.#window.lostWith(lane.id);
-    const bulk = lost.filter((sent) => isBulk(sent.frame));
-    this.#waitingBytes += bulk.reduce((sum, { offset, end }) => sum + end - offset, 0);
-    this.#waiting = [...bulk, ...this.#waiting];
-    this.#urgent = [...lost.filter((sent) => !isBulk(sent.frame)), ...this.#urgent];
+    this.#queue.requeue(lane);
     if (this.#lanes.size === 0) this.#keeper.allLost(error);
     this.#requestAck();
     this.#pump();
@@ -432,7 +358,7 @@ export class StripedPipe implements FramePipe {
 
   /** An orderly end: everything arrived, so nothing is resumed. */
   #closeIfSent(): void {
-    if (this.#state !== 'closing' || this.#window.bytes > 0) return;
+    if (this.#state !== 'closing' || this.#queue.unackedBytes > 0) return;
     if (!this.#numbered) return;
     this.#sendAck();
     this.#tell({ type: 'bye' });
@@ -452,9 +378,4 @@ export class StripedPipe implements FramePipe {
     }
     process.nextTick(() => this.#handler?.onClose(error));
   }
-}
-
-function isBulk(frame: OutgoingFrame): boolean {
-  // Control frames have no class: their bits are zero, the most urgent.
-  return priorityOf(frame.flags) === Priority.bulk;
 }
