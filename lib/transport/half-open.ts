@@ -7,6 +7,9 @@ import { DwcpError } from '../errors.ts';
 import type { LinkLimits } from '../limits.ts';
 import { Crowd } from './crowd.ts';
 
+/** A deadline that comes later than this is no word about the peer, ms. */
+const stallMs = 50;
+
 /** A socket or pipe that can be given up. */
 export interface Abandonable {
   destroy(): unknown;
@@ -96,7 +99,13 @@ export class HalfOpen {
   }
 
   #arm(socket: Abandonable, delayMs: number, onDeadline: () => void): void {
-    const timer = this.#clock.setTimer(onDeadline, delayMs);
+    const dueMs = this.#clock.monotonic() + delayMs;
+    const timer = this.#clock.setTimer(() => {
+      const lateMs = this.#clock.monotonic() - dueMs;
+      // We were held up: what the peer said meanwhile is yet to be read.
+      if (lateMs > stallMs) this.#arm(socket, stallMs, onDeadline);
+      else onDeadline();
+    }, delayMs);
     timer.unref();
     this.#timers.set(socket, timer);
   }

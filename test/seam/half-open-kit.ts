@@ -6,7 +6,7 @@ import test from 'ava';
 import { encodePreface } from '../../lib/transport/index.ts';
 import type { DwcpError, HalfOpenStats, LinkLimits, OnRefused } from '../../lib/transport/index.ts';
 import type { FramePipe, PipeListener, PipeTransport } from '../../lib/transport/index.ts';
-import { HostilePeer, until } from './hostile-peer.ts';
+import { HostilePeer, pause, until } from './hostile-peer.ts';
 
 /** Makes the transport under test. */
 export type MakeDoor = (limits: Partial<LinkLimits>, onRefused: OnRefused) => PipeTransport;
@@ -68,6 +68,8 @@ export function halfOpenSockets(name: string, make: MakeDoor): void {
       },
     };
   };
+  /** The beginning of a preface; to TLS, of a record. */
+  const begun = name.includes('tls') ? Buffer.of(0x16, 3, 1) : Buffer.from('DWC');
   const patient = { firstByteTimeoutMs: 60_000, handshakeTimeoutMs: 60_000 };
 
   test.serial(`${name}: an address at its cap pays with its own; another gets in`, async (t) => {
@@ -110,8 +112,7 @@ export function halfOpenSockets(name: string, make: MakeDoor): void {
       const door = await open(t, { firstByteTimeoutMs: 150, handshakeTimeoutMs: 1_000 });
       const silent = await door.knock('127.0.0.2');
       const slow = await door.knock('127.0.0.3');
-      // The beginning of a preface; to TLS, of a record.
-      slow.socket.write(name.includes('tls') ? Buffer.of(0x16, 3, 1) : Buffer.from('DWC'));
+      slow.socket.write(begun);
       await until(() => gone(silent), 'the silent one goes');
       t.like(door.stats(), { silent: 1, late: 0, halfOpen: 1 });
       t.false(gone(slow));
@@ -152,6 +153,17 @@ export function halfOpenSockets(name: string, make: MakeDoor): void {
       );
     }
   }
+
+  test.serial(`${name}: who spoke while this process was held up is not silent`, async (t) => {
+    const door = await open(t, { firstByteTimeoutMs: 200, handshakeTimeoutMs: 60_000 });
+    const peer = await door.knock('127.0.0.2');
+    peer.socket.write(begun);
+    const end = performance.now() + 600;
+    while (performance.now() < end);
+    await pause(100);
+    t.like(door.stats(), { silent: 0, halfOpen: 1 });
+    t.false(gone(peer));
+  });
 
   test.serial(`${name}: a thousand silent sockets of one address keep nobody out`, async (t) => {
     const door = await open(t, patient);
