@@ -179,7 +179,7 @@ export class DwcpNode extends EventEmitter<NodeEvents> implements AsyncDisposabl
     const { peers: _peers, ...own } = health.snapshot();
     const verdict = (nodeId: string): 'alive' | 'suspect' | 'dead' =>
       health.status(nodeId)?.verdict ?? 'alive';
-    const peers = peerRows(membership.members(), links.all(), verdict);
+    const peers = peerRows(membership.members(), links.all(), verdict, transport.reason);
     return {
       nodeId: this.nodeId,
       region: this.region,
@@ -188,7 +188,11 @@ export class DwcpNode extends EventEmitter<NodeEvents> implements AsyncDisposabl
       uptimeMs: options.clock.monotonic() - this.#startedMs,
       replicaId: replicator.replicaId,
       native: nativeStatus(),
-      transport: { tier: transport.own.tier, reason: transport.reason },
+      transport: {
+        tier: transport.own.tier,
+        reason: transport.reason,
+        attempts: transport.attempts,
+      },
       storage: {
         kind: open.storage.kind,
         persistent: open.storage.persistent,

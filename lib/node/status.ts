@@ -6,6 +6,7 @@ import type { NativeStatus } from '../native/contract.ts';
 import type { ReplicationStats } from '../replication/index.ts';
 import type { RpcStats } from '../rpc/index.ts';
 import type { Address, FramePipe } from '../transport/frame-pipe.ts';
+import type { IoStatus } from '../transport/index.ts';
 import type { SecurityStatus } from './security.ts';
 
 /** A peer as this node sees it now. */
@@ -16,6 +17,8 @@ export interface PeerStatus {
   readonly state: 'alive' | 'suspect' | 'dead';
   readonly address: Address | undefined;
   readonly tier: FramePipe['tier'] | undefined;
+  /** Why that tier; undefined without a link. */
+  readonly tierReason: string | undefined;
   /** Encrypted and authenticated. */
   readonly secure: boolean;
   readonly rttMs: number | undefined;
@@ -42,8 +45,12 @@ export interface NodeStatus {
   readonly replicaId: string;
   /** Which native tier runs and why. */
   readonly native: NativeStatus;
-  /** Which transport runs and why. */
-  readonly transport: { readonly tier: FramePipe['tier']; readonly reason: string };
+  /** Which transport runs and why, and the steps of the ladder that were tried and did not work. */
+  readonly transport: {
+    readonly tier: FramePipe['tier'];
+    readonly reason: string;
+    readonly attempts: IoStatus['attempts'];
+  };
   readonly storage: {
     readonly kind: string;
     readonly persistent: boolean;
@@ -74,6 +81,7 @@ export function peerRows(
   members: readonly KnownMember[],
   links: readonly Link[],
   verdict: (nodeId: string) => 'alive' | 'suspect' | 'dead',
+  tierReason: string,
 ): PeerStatus[] {
   const linked = new Map(links.map((link) => [link.peer.nodeId, link]));
   const rows = links.map((link): PeerStatus => {
@@ -81,14 +89,15 @@ export function peerRows(
     const { nodeId, region, advertise } = link.peer;
     const state = verdict(nodeId);
     const { tier, secure } = link;
-    const address = advertise;
-    return { nodeId, region, state, address, tier, secure, rttMs, bytesIn, bytesOut, streams };
+    const path = { address: advertise, tier, tierReason, secure, rttMs };
+    return { nodeId, region, state, ...path, bytesIn, bytesOut, streams };
   });
   const unlinked = members
     .filter(({ nodeId }) => !linked.has(nodeId))
     .map(({ nodeId, region, address }): PeerStatus => {
-      const nothing = { rttMs: undefined, bytesIn: 0, bytesOut: 0, streams: 0 };
-      return { nodeId, region, state: 'dead', address, tier: undefined, secure: false, ...nothing };
+      const nowhere = { tier: undefined, tierReason: undefined, secure: false, rttMs: undefined };
+      const nothing = { bytesIn: 0, bytesOut: 0, streams: 0 };
+      return { nodeId, region, state: 'dead', address, ...nowhere, ...nothing };
     });
   return [...rows, ...unlinked].toSorted((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
 }

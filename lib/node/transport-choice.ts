@@ -4,7 +4,7 @@ import type { Check } from '../check-options.ts';
 import { invalidArg } from '../errors.ts';
 import type { DwcpError } from '../errors.ts';
 import { ioStatus, ioTransport } from '../transport/index.ts';
-import type { PipeTransport, SecureTransport } from '../transport/index.ts';
+import type { IoStatus, PipeTransport, SecureTransport } from '../transport/index.ts';
 import { isSecureTransport } from '../transport/secure-transport.ts';
 import type { ResolvedNodeOptions } from './options.ts';
 
@@ -12,6 +12,8 @@ import type { ResolvedNodeOptions } from './options.ts';
 export interface ChosenTransport {
   readonly own: PipeTransport;
   readonly reason: string;
+  /** Steps of the I/O ladder that were tried and did not work. */
+  readonly attempts: IoStatus['attempts'];
   /** The one with certificates, beneath whatever wraps it; undefined on plaintext. */
   readonly secure: SecureTransport | undefined;
 }
@@ -38,7 +40,7 @@ function choose(options: ResolvedNodeOptions, onRefused: OnRefused): ChosenTrans
   const { transport } = options;
   if (transport !== undefined && typeof transport !== 'function') {
     const secure = isSecureTransport(transport) ? transport : undefined;
-    return { own: transport, reason: 'given by the user', secure };
+    return { own: transport, reason: 'given by the user', attempts: [], secure };
   }
   const made = ownTransport(options, onRefused);
   const { own } = made;
@@ -52,13 +54,15 @@ function ownTransport(options: ResolvedNodeOptions, onRefused: OnRefused): Chose
   const { clock, limits, allowPlaintext, identity } = options;
   if (identity !== undefined) {
     const own = ioTransport({ identity, clock, limits: limits.link, onRefused });
-    const reason = `an identity was given: mutual TLS 1.3; ${ioStatus().secured.reason}`;
-    return { own, reason, secure: own };
+    const { secured, attempts } = ioStatus();
+    const reason = `an identity was given: mutual TLS 1.3; ${secured.reason}`;
+    return { own, reason, attempts, secure: own };
   }
-  const secure = undefined;
   const plaintext = { clock, limits: limits.link, allowPlaintext, onRefused };
   const reason = allowPlaintext
     ? 'no identity was given and plaintext was allowed'
     : 'no identity was given: plaintext, on loopback only';
-  return { own: ioTransport(plaintext), reason: `${reason}; ${ioStatus().reason}`, secure };
+  const own = ioTransport(plaintext);
+  const io = ioStatus();
+  return { own, reason: `${reason}; ${io.reason}`, attempts: io.attempts, secure: undefined };
 }

@@ -78,6 +78,10 @@ test('plaintext off loopback is refused unless asked for by name', async (t) => 
   const other = await start(t, { region: 'us', seeds: [{ ...node.address!, host: '127.0.0.1' }] });
   await other.linked(1, { signal: until() });
   t.is(other.status().peers[0]?.address, undefined, 'nobody is told to dial 0.0.0.0');
+  const { peers, transport } = other.status();
+  t.is(peers[0]?.tier, transport.tier);
+  t.is(peers[0]?.tierReason, transport.reason);
+  t.deepEqual(transport.attempts, ioStatus().attempts);
 });
 
 test('a linked node closes as soon as its calls are done: no stream of a peer holds it up', async (t) => {
