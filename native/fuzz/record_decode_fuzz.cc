@@ -1,6 +1,6 @@
 // Records and dictionaries from anyone: bytes as a frame, as a batch, as a dictionary; and frames
-// that were made here, then damaged. Any code is fine; a crash, a stray write or content that does
-// not match its checksum is not.
+// that were made here, then damaged. Any code is fine; a crash, a stray write, content that does
+// not match its checksum or is not what zstd reads is not.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -28,11 +28,30 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
+/// What is behind a header must be to our reader what it is to zstd's.
+void compare(std::span<const uint8_t> block, const Dictionary* dictionary, size_t size) {
+  static dwcp::codec::RecordBlockReader reader;
+  static ZSTD_DCtx* const context = ZSTD_createDCtx();
+  const ZSTD_DDict* digested = dictionary != nullptr ? dictionary->decoder() : nullptr;
+  Bytes expected(size);
+  require(!ZSTD_isError(ZSTD_decompressBegin_usingDDict(context, digested)));
+  const size_t made =
+      ZSTD_decompressBlock(context, expected.data(), size, block.data(), block.size());
+  require(reader.reserve(size));
+  const auto content = reader.read(block, digested, size);
+  require(content.empty() ? made != size : std::ranges::equal(content, expected));
+}
+
 /// Decodes into exactly as much memory as the frame claims, so that a stray write is seen.
 void decode(const Bytes& frame, const Dictionary* dictionary, const Bytes* expected) {
   dwcp::codec::RecordHeader header;
   size_t size = 0;
   if (!dwcp::codec::read_record_header(frame, header, size).ok()) return;
+  const bool named = header.dictionary_id != 0;
+  if (header.coded &&
+      (!named || (dictionary != nullptr && dictionary->id() == header.dictionary_id))) {
+    compare(std::span(frame).subspan(size), named ? dictionary : nullptr, header.content_size);
+  }
   Bytes target(header.content_size);
   const bool ok = codec().decode(frame, dictionary, kMaxOutput, target, size).ok();
   if (ok && header.checked && expected != nullptr) require(target == *expected);

@@ -56,14 +56,11 @@ const Dictionary* find(std::span<const Shared<Dictionary>> dictionaries, uint32_
 
 }  // namespace
 
-RecordCodec::~RecordCodec() {
-  ZSTD_freeCCtx(encoder_);
-  ZSTD_freeDCtx(decoder_);
-}
+RecordCodec::~RecordCodec() { ZSTD_freeCCtx(encoder_); }
 
 size_t RecordCodec::size_bytes() const {
-  return matcher_.size_bytes() + writer_.size_bytes() + ZSTD_sizeof_CCtx(encoder_) +
-         ZSTD_sizeof_DCtx(decoder_) + scratch_.bytes().size();
+  return matcher_.size_bytes() + writer_.size_bytes() + reader_.size_bytes() +
+         ZSTD_sizeof_CCtx(encoder_) + scratch_.bytes().size();
 }
 
 /// `size` is 0 when the content does not get smaller.
@@ -146,28 +143,17 @@ Status RecordCodec::decode(std::span<const uint8_t> frame, const Dictionary* dic
   } else if (dictionary == nullptr || dictionary->id() != header.dictionary_id) {
     return {ErrorCode::DICTIONARY_MISMATCH, "The frame was made with another dictionary."};
   }
-  const auto payload = frame.subspan(at);
-  const auto content = target.first(header.content_size);
+  auto content = frame.subspan(at);
   if (header.coded) {
-    if (decoder_ == nullptr) decoder_ = ZSTD_createDCtx();
-    if (decoder_ == nullptr) return kNoMemory;
-    size_t result = ZSTD_decompressBegin_usingDDict(
-        decoder_, dictionary != nullptr ? dictionary->decoder() : nullptr);
-    if (!ZSTD_isError(result)) {
-      result = ZSTD_decompressBlock(decoder_, content.data(), content.size(), payload.data(),
-                                    payload.size());
-    }
-    if (ZSTD_isError(result) || result != content.size()) {
-      std::fill(content.begin(), content.end(), uint8_t{0});
-      return {ErrorCode::FRAME_CORRUPT, "record frame: the payload is damaged"};
-    }
-  } else {
-    std::copy(payload.begin(), payload.end(), content.begin());
+    if (!reader_.reserve(header.content_size)) return kNoMemory;
+    const auto* digested = dictionary != nullptr ? dictionary->decoder() : nullptr;
+    content = reader_.read(content, digested, header.content_size);
+    if (content.empty()) return {ErrorCode::FRAME_CORRUPT, "record frame: the payload is damaged"};
   }
   if (header.checked && simd::crc32c(content) != header.checksum) {
-    std::fill(content.begin(), content.end(), uint8_t{0});
     return {ErrorCode::FRAME_CHECKSUM, "The content does not match its checksum."};
   }
+  std::copy(content.begin(), content.end(), target.begin());
   size = content.size();
   return {};
 }

@@ -9,6 +9,7 @@
 #include "core/codec/block.h"
 #include "core/codec/dictionary.h"
 #include "core/codec/record_block.h"
+#include "core/codec/record_block_reader.h"
 #include "core/codec/record_format.h"
 #include "core/codec/record_matcher.h"
 #include "core/error_code.h"
@@ -54,8 +55,8 @@ class RecordCodec {
 
   /// Decodes and verifies `frame` into `target`, which shares no memory with it. OUTPUT_LIMIT when
   /// the content is larger than `target` or `max_output`; DICTIONARY_MISMATCH when the frame names
-  /// a dictionary other than `dictionary`; both before any work. After a later failure the part of
-  /// `target` the content would have taken is zero.
+  /// a dictionary other than `dictionary`; both before any work. After any failure `target` is as
+  /// it was.
   Status decode(std::span<const uint8_t> frame, const Dictionary* dictionary, size_t max_output,
                 std::span<uint8_t> target, size_t& size);
 
@@ -79,8 +80,8 @@ class RecordCodec {
 
   RecordMatcher matcher_;  // with a dictionary, at the usual levels
   RecordBlockWriter writer_;
+  RecordBlockReader reader_;
   ZSTD_CCtx* encoder_ = nullptr;
-  ZSTD_DCtx* decoder_ = nullptr;
   Block scratch_;  // for targets that may turn out too small
 };
 
