@@ -126,6 +126,23 @@ TEST(a_parse_covers_the_record_with_repeats_that_are_there) {
   CHECK(at == record.size());
 }
 
+TEST(a_parse_is_the_same_on_every_cpu) {
+  const auto dictionary = dictionary_of(text(8000, 1));
+  const auto* index = dictionary->record_index(3);
+  RecordMatcher matcher;
+  RecordMatcher anywhere(false);
+  for (uint32_t seed = 0; seed < 40; ++seed) {
+    const Bytes record = text(20 + 100 * seed, seed);
+    CHECK(matcher.reserve(record.size()) && anywhere.reserve(record.size()));
+    const auto parse = matcher.parse(record, *index);
+    const auto same = anywhere.parse(record, *index);
+    CHECK(std::ranges::equal(parse.literals, same.literals));
+    CHECK(std::ranges::equal(parse.sequences, same.sequences, [](const auto& a, const auto& b) {
+      return a.offBase == b.offBase && a.litLength == b.litLength && a.mlBase == b.mlBase;
+    }));
+  }
+}
+
 TEST(a_codec_keeps_memory_for_its_largest_record_and_no_more) {
   RecordCodec codec;
   const auto dictionary = dictionary_of(text(30000, 1));

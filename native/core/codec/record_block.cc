@@ -2,7 +2,6 @@
 #include "core/codec/record_block.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace dwcp::codec {
 namespace {
@@ -16,6 +15,16 @@ constexpr size_t kFewLiterals = 6;
 constexpr size_t kSmallLiteralsHeader = 3;
 /// As zstd: this many literals to a sequence do not look compressible.
 constexpr size_t kSuspectRatio = 20;
+
+constexpr uint8_t types_byte(SymbolEncodingType_e literals, SymbolEncodingType_e offsets,
+                             SymbolEncodingType_e lengths) {
+  return static_cast<uint8_t>(literals << 6 | offsets << 4 | lengths << 2);
+}
+
+/// Whether a dictionary's table is taken without a look at the codes.
+bool is_used_unseen(FSE_repeat mode, size_t sequences) {
+  return mode == FSE_repeat_valid && sequences < kManySequences;
+}
 
 }  // namespace
 
@@ -98,7 +107,7 @@ bool RecordBlockWriter::choose(Kind& kind, size_t sequences, std::span<uint8_t> 
                                size_t& written) {
   written = 0;
   kind.table = kind.before;
-  if (kind.repeat == FSE_repeat_valid && sequences < kManySequences) return true;
+  if (is_used_unseen(kind.repeat, sequences)) return true;
   auto& counts = tables_->counts;
   auto& workspace = tables_->workspace;
   unsigned max = kind.max;
@@ -116,30 +125,26 @@ bool RecordBlockWriter::choose(Kind& kind, size_t sequences, std::span<uint8_t> 
   return !ZSTD_isError(written);
 }
 
-size_t RecordBlockWriter::write_sequences(std::span<const SeqDef> sequences,
-                                          const ZSTD_fseCTables_t& before,
-                                          std::span<uint8_t> target) {
-  constexpr size_t kMostHeader = 4;
-  constexpr size_t kOneByte = 128;
-  const size_t count = sequences.size();
-  if (target.size() < kMostHeader) return 0;
-  uint8_t* at = target.data();
-  if (count >= kOneByte) *at++ = static_cast<uint8_t>((count >> 8) + kOneByte);
-  *at++ = static_cast<uint8_t>(count);
-  if (count == 0) return 1;
+/// Lists the codes for those who count them.
+void RecordBlockWriter::list_codes(std::span<const SeqDef> sequences) {
+  BYTE* literal = codes_;
+  BYTE* offset = codes_ + room_;
+  BYTE* length = codes_ + 2 * room_;
+  for (const SeqDef& sequence : sequences) {
+    *literal++ = static_cast<BYTE>(ZSTD_LLcode(sequence.litLength));
+    *offset++ = static_cast<BYTE>(ZSTD_highbit32(sequence.offBase));
+    *length++ = static_cast<BYTE>(ZSTD_MLcode(sequence.mlBase));
+  }
+}
 
-  auto* const first = const_cast<SeqDef*>(sequences.data());  // the coders' types are not const
-  SeqStore_t store{};
-  store.sequencesStart = first;
-  store.sequences = first + count;
-  store.llCode = codes_;
-  store.ofCode = codes_ + room_;
-  store.mlCode = codes_ + 2 * room_;
-  store.maxNbSeq = room_;
-  ZSTD_seqToCodes(&store);
-
+/// Chooses `tables` and writes what a reader needs to know of them. The bytes written, 0 when there
+/// is no room; `last` is what the last new table takes of them.
+size_t RecordBlockWriter::write_tables(std::span<const SeqDef> sequences,
+                                       const ZSTD_fseCTables_t& before, std::span<uint8_t> target,
+                                       SequenceTables& tables, size_t& last) {
+  list_codes(sequences);
   auto& made = tables_->sequences;
-  Kind literals{store.llCode,
+  Kind literals{codes_,
                 MaxLL,
                 LLFSELog,
                 LL_defaultNorm,
@@ -149,7 +154,7 @@ size_t RecordBlockWriter::write_sequences(std::span<const SeqDef> sequences,
                 sizeof before.litlengthCTable,
                 before.litlength_repeatMode,
                 made.litlengthCTable};
-  Kind offsets{store.ofCode,
+  Kind offsets{codes_ + room_,
                MaxOff,
                OffFSELog,
                OF_defaultNorm,
@@ -159,7 +164,7 @@ size_t RecordBlockWriter::write_sequences(std::span<const SeqDef> sequences,
                sizeof before.offcodeCTable,
                before.offcode_repeatMode,
                made.offcodeCTable};
-  Kind matches{store.mlCode,
+  Kind lengths{codes_ + 2 * room_,
                MaxML,
                MLFSELog,
                ML_defaultNorm,
@@ -169,23 +174,46 @@ size_t RecordBlockWriter::write_sequences(std::span<const SeqDef> sequences,
                sizeof before.matchlengthCTable,
                before.matchlength_repeatMode,
                made.matchlengthCTable};
-  uint8_t* const types = at++;
-  uint8_t* const end = target.data() + target.size();
-  size_t described = 0;  // bytes of the last table, where it is a new one
-  for (Kind* kind : {&literals, &offsets, &matches}) {
+  size_t size = 1;
+  for (Kind* kind : {&literals, &offsets, &lengths}) {
     size_t written = 0;
-    if (!choose(*kind, count, {at, end}, written)) return 0;
-    at += written;
-    if (kind->type == set_compressed) described = written;
+    if (!choose(*kind, sequences.size(), target.subspan(size), written)) return 0;
+    size += written;
+    if (kind->type == set_compressed) last = written;
   }
-  *types = static_cast<uint8_t>(literals.type << 6 | offsets.type << 4 | matches.type << 2);
-  const size_t coded = ZSTD_encodeSequences(at, static_cast<size_t>(end - at), matches.table,
-                                            store.mlCode, offsets.table, store.ofCode,
-                                            literals.table, store.llCode, first, count, 0, bmi2_);
-  if (ZSTD_isError(coded)) return 0;
+  target[0] = types_byte(literals.type, offsets.type, lengths.type);
+  tables = {literals.table, offsets.table, lengths.table};
+  return size;
+}
+
+size_t RecordBlockWriter::write_sequences(std::span<const SeqDef> sequences,
+                                          const ZSTD_fseCTables_t& before,
+                                          std::span<uint8_t> target) {
+  constexpr size_t kMostHeader = 4;
+  constexpr size_t kOneByte = 128;
+  const size_t count = sequences.size();
+  if (target.size() < kMostHeader) return 0;
+  size_t size = 0;
+  if (count >= kOneByte) target[size++] = static_cast<uint8_t>((count >> 8) + kOneByte);
+  target[size++] = static_cast<uint8_t>(count);
+  if (count == 0) return size;
+
+  SequenceTables tables{before.litlengthCTable, before.offcodeCTable, before.matchlengthCTable};
+  size_t last_table = 0;
+  if (is_used_unseen(before.litlength_repeatMode, count) &&
+      is_used_unseen(before.offcode_repeatMode, count) &&
+      is_used_unseen(before.matchlength_repeatMode, count)) {
+    target[size++] = types_byte(set_repeat, set_repeat, set_repeat);
+  } else {
+    const size_t head = write_tables(sequences, before, target.subspan(size), tables, last_table);
+    if (head == 0) return 0;
+    size += head;
+  }
+  const size_t coded = codec::write_sequences(sequences, tables, target.subspan(size), bmi2_);
+  if (coded == 0) return 0;
   // zstd up to 1.3.4 takes so little behind a table for damage.
-  if (described != 0 && described + coded < 4) return 0;
-  return static_cast<size_t>(at - target.data()) + coded;
+  if (last_table != 0 && last_table + coded < 4) return 0;
+  return size + coded;
 }
 
 }  // namespace dwcp::codec

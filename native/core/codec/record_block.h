@@ -9,6 +9,7 @@
 
 #include "core/codec/block.h"
 #include "core/codec/record_matcher.h"
+#include "core/codec/record_sequences.h"
 #include "core/codec/zstd_internal.h"
 
 namespace dwcp::codec {
@@ -34,6 +35,9 @@ class RecordBlockWriter {
 
   size_t write_literals(std::span<const uint8_t> literals, size_t sequences,
                         const ZSTD_hufCTables_t& before, std::span<uint8_t> target);
+  void list_codes(std::span<const SeqDef> sequences);
+  size_t write_tables(std::span<const SeqDef> sequences, const ZSTD_fseCTables_t& before,
+                      std::span<uint8_t> target, SequenceTables& tables, size_t& last);
   size_t write_sequences(std::span<const SeqDef> sequences, const ZSTD_fseCTables_t& before,
                          std::span<uint8_t> target);
   bool choose(Kind& kind, size_t sequences, std::span<uint8_t> target, size_t& written);

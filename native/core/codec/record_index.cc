@@ -33,12 +33,6 @@ struct Workspace {
 
 }  // namespace
 
-bool PositionTable::reserve(unsigned log) {
-  block_ = Block::zeroed(sizeof(uint32_t) << log);
-  shift_ = 64 - log - kTagBits;
-  return block_.valid();
-}
-
 std::unique_ptr<RecordIndex> RecordIndex::make(std::span<const uint8_t> dictionary) {
   std::unique_ptr<RecordIndex> made(new (std::nothrow) RecordIndex);
   if (made == nullptr || !made->load(dictionary) || !made->enter_positions()) return nullptr;
@@ -61,12 +55,17 @@ bool RecordIndex::load(std::span<const uint8_t> dictionary) {
 
 bool RecordIndex::enter_positions() {
   const unsigned log = long_log(std::max<size_t>(content_.size(), 2));
-  if (!longs_.reserve(log) || !shorts_.reserve(log - 1)) return false;
-  short_shift_ = shift_for(content_.size());
+  const size_t longs = size_t{1} << log;
+  slots_ = Block::zeroed(sizeof(uint32_t) * (longs + longs / 2));
+  if (!slots_.valid()) return false;
+  auto* const slots = reinterpret_cast<uint32_t*>(slots_.bytes().data());
+  longs_ = {slots, log};
+  shorts_ = {slots + longs, log - 1};
+  short_prime_ = kShortPrime << shift_for(content_.size());
   for (size_t at = 0; at + sizeof(uint64_t) <= content_.size(); ++at) {
     const uint64_t word = simd::load64(&content_[at]);
     longs_.put(hash_long(word), at);
-    shorts_.put(hash_short(word, short_shift_), at);
+    shorts_.put(hash_short(word, short_prime_), at);
   }
   return true;
 }

@@ -20,35 +20,37 @@ inline constexpr uint64_t kLongPrime = 0xCF1BBCDCB7A56463;
 inline constexpr uint64_t kShortPrime = 889523592379;
 
 inline uint64_t hash_long(uint64_t word) { return word * kLongPrime; }
-/// `shift` leaves out all but the first bytes.
-inline uint64_t hash_short(uint64_t word, unsigned shift) { return (word << shift) * kShortPrime; }
+/// `prime` is kShortPrime, shifted to leave out all but the first bytes.
+inline uint64_t hash_short(uint64_t word, uint64_t prime) { return word * prime; }
 
 /// Positions in a dictionary by hash. A slot holds the last position and eight more bits of its
-/// hash: most strings that are not there are told apart without a look at the dictionary.
+/// hash: most strings that are not there are told apart without a look at the dictionary. A view,
+/// to be held by value where every look counts.
 class PositionTable {
  public:
-  /// Room for 2^`log` positions; false when memory is short.
-  bool reserve(unsigned log);
-  void put(uint64_t hash, size_t position) {
-    slots()[slot_of(hash)] = static_cast<uint32_t>(position << kTagBits) | tag_of(hash);
+  PositionTable() = default;
+  /// Of 2^`log` `slots`.
+  PositionTable(uint32_t* slots, unsigned log) : slots_(slots), slot_shift_(64 - log) {}
+
+  void put(uint64_t hash, size_t position) const {
+    slots_[hash >> slot_shift_] = static_cast<uint32_t>(position << kTagBits) | tag_of(hash);
   }
   /// What is in the slot of `hash`.
-  uint32_t get(uint64_t hash) const { return slots()[slot_of(hash)]; }
+  uint32_t get(uint64_t hash) const { return slots_[hash >> slot_shift_]; }
   /// Whether `slot`, got for `hash`, is probably of the same string.
   bool is_for(uint32_t slot, uint64_t hash) const { return (slot & kTagMask) == tag_of(hash); }
   static size_t position(uint32_t slot) { return slot >> kTagBits; }
-  size_t size_bytes() const { return block_.bytes().size(); }
 
  private:
   static constexpr unsigned kTagBits = 8;
   static constexpr uint32_t kTagMask = (1 << kTagBits) - 1;
 
-  uint32_t* slots() const { return reinterpret_cast<uint32_t*>(block_.bytes().data()); }
-  uint64_t slot_of(uint64_t hash) const { return hash >> shift_ >> kTagBits; }
-  uint32_t tag_of(uint64_t hash) const { return static_cast<uint32_t>(hash >> shift_) & kTagMask; }
+  uint32_t tag_of(uint64_t hash) const {
+    return static_cast<uint32_t>(hash >> (slot_shift_ - kTagBits)) & kTagMask;
+  }
 
-  Block block_;
-  unsigned shift_ = 0;
+  uint32_t* slots_ = nullptr;
+  unsigned slot_shift_ = 0;
 };
 
 class RecordIndex {
@@ -63,12 +65,12 @@ class RecordIndex {
   /// Tables and repeat offsets that a record begins with.
   const ZSTD_compressedBlockState_t& state() const { return state_; }
   /// For `hash_short`.
-  unsigned short_shift() const { return short_shift_; }
+  uint64_t short_prime() const { return short_prime_; }
   /// Where eight bytes of the content are, and where four or five.
   const PositionTable& longs() const { return longs_; }
   const PositionTable& shorts() const { return shorts_; }
   /// Memory held, bytes.
-  size_t size_bytes() const { return sizeof *this + longs_.size_bytes() + shorts_.size_bytes(); }
+  size_t size_bytes() const { return sizeof *this + slots_.bytes().size(); }
 
  private:
   bool load(std::span<const uint8_t> dictionary);
@@ -76,9 +78,10 @@ class RecordIndex {
 
   std::span<const uint8_t> content_;
   ZSTD_compressedBlockState_t state_;
+  Block slots_;  // of both tables
   PositionTable longs_;
   PositionTable shorts_;
-  unsigned short_shift_ = 0;
+  uint64_t short_prime_ = 0;
 };
 
 }  // namespace dwcp::codec

@@ -8,9 +8,8 @@
 #include <bit>
 #include <cstring>
 
+#include "core/inline.h"
 #include "core/simd/match.h"
-
-#define DWCP_INLINE __attribute__((always_inline)) inline
 
 namespace dwcp::codec {
 namespace {
@@ -65,12 +64,12 @@ DWCP_INLINE size_t backward(const uint8_t* a, const uint8_t* b, size_t limit) {
 
 /// One record being parsed. Lives in registers: every member function is inlined.
 struct Parser {
-  const PositionTable& long_table;
-  const PositionTable& short_table;
+  const PositionTable long_table;
+  const PositionTable short_table;
   uint16_t* const own_longs;
   uint16_t* const own_shorts;
   const unsigned shift;  // of hashes into the record's tables
-  const unsigned short_shift;
+  const uint64_t short_prime;
   const uint8_t* const dictionary;
   const uint8_t* const dictionary_end;
   const uint8_t* const begin;
@@ -145,13 +144,13 @@ struct Parser {
   DWCP_INLINE void settle(const uint8_t* limit) {
     if (at > limit) return;
     own_long(hash_long(load64(at - 2))) = entry(at - 2);
-    own_short(hash_short(load64(at - 1), short_shift)) = entry(at - 1);
+    own_short(hash_short(load64(at - 1), short_prime)) = entry(at - 1);
     while (at <= limit) {
       const size_t length = repeat(at, previous_offset);
       if (length == 0) return;
       std::swap(offset, previous_offset);
       const uint64_t word = load64(at);
-      own_long(hash_long(word)) = own_short(hash_short(word, short_shift)) = entry(at);
+      own_long(hash_long(word)) = own_short(hash_short(word, short_prime)) = entry(at);
       store(1, length);
     }
   }
@@ -186,7 +185,7 @@ struct Parser {
     constexpr size_t kShort = RecordMatcher::kLeastMatch;
     const uint64_t word = load64(at);
     const uint64_t long_hash = hash_long(word);
-    const uint64_t short_hash = hash_short(word, short_shift);
+    const uint64_t short_hash = hash_short(word, short_prime);
     const size_t own_long_entry = own_long(long_hash);
     const size_t own_short_entry = own_short(short_hash);
     own_long(long_hash) = own_short(short_hash) = entry(at);
@@ -221,6 +220,27 @@ struct Parser {
   }
 };
 
+/// What is found, as the end of a parser. By value: what is in memory could be what is written.
+struct Found {
+  SeqDef* sequence;
+  uint8_t* literal;
+  const uint8_t* anchor;
+};
+
+DWCP_INLINE Found run(Parser parser) {
+  parser.run();
+  return {parser.sequence, parser.literal, parser.anchor};
+}
+
+Found run_anywhere(const Parser& parser) { return run(parser); }
+
+#if DYNAMIC_BMI2
+/// Shifts by what is in any register, of which there are too few.
+BMI2_TARGET_ATTRIBUTE Found run_bmi2(const Parser& parser) { return run(parser); }
+#else
+constexpr auto run_bmi2 = run_anywhere;
+#endif
+
 }  // namespace
 
 bool RecordMatcher::reserve(size_t content_size) {
@@ -236,8 +256,7 @@ bool RecordMatcher::reserve(size_t content_size) {
   room_ = room;
   uint8_t* next = memory_.bytes().data();
   const auto cut = [&next](size_t size) { return std::exchange(next, next + size); };
-  longs_ = reinterpret_cast<uint16_t*>(cut(table));
-  shorts_ = reinterpret_cast<uint16_t*>(cut(table));
+  tables_ = reinterpret_cast<uint16_t*>(cut(2 * table));
   sequences_ = reinterpret_cast<SeqDef*>(cut(sequences));
   content_ = cut(bytes) + kMargin;
   literals_ = cut(bytes);
@@ -250,32 +269,31 @@ RecordParse RecordMatcher::parse(std::span<const uint8_t> content, const RecordI
   if (size <= kWord) return {.literals = content, .sequences = {}};
   std::memcpy(content_, content.data(), size);
   const unsigned log = table_log(size);
-  std::memset(longs_, 0, sizeof(uint16_t) << log);
-  std::memset(shorts_, 0, sizeof(uint16_t) << log);
+  std::memset(tables_, 0, 2 * sizeof(uint16_t) << log);
   const auto shared = index.content();
   const U32* repeats = index.state().rep;
-  Parser parser{.long_table = index.longs(),
-                .short_table = index.shorts(),
-                .own_longs = longs_,
-                .own_shorts = shorts_,
-                .shift = 64 - log,
-                .short_shift = index.short_shift(),
-                .dictionary = shared.data(),
-                .dictionary_end = shared.data() + shared.size(),
-                .begin = content_,
-                .end = content_ + size,
-                .at = content_,
-                .anchor = content_,
-                .sequence = sequences_,
-                .literal = literals_,
-                .offset = repeats[0],
-                .previous_offset = repeats[1]};
-  parser.run();
-  const auto rest = static_cast<size_t>(parser.end - parser.anchor);
-  std::memcpy(parser.literal, parser.anchor, rest);
-  const auto literals = static_cast<size_t>(parser.literal - literals_) + rest;
+  const Parser parser{.long_table = index.longs(),
+                      .short_table = index.shorts(),
+                      .own_longs = tables_,
+                      .own_shorts = tables_ + (size_t{1} << log),
+                      .shift = 64 - log,
+                      .short_prime = index.short_prime(),
+                      .dictionary = shared.data(),
+                      .dictionary_end = shared.data() + shared.size(),
+                      .begin = content_,
+                      .end = content_ + size,
+                      .at = content_,
+                      .anchor = content_,
+                      .sequence = sequences_,
+                      .literal = literals_,
+                      .offset = repeats[0],
+                      .previous_offset = repeats[1]};
+  const Found found = (bmi2_ ? run_bmi2 : run_anywhere)(parser);
+  const auto rest = static_cast<size_t>(parser.end - found.anchor);
+  std::memcpy(found.literal, found.anchor, rest);
+  const auto literals = static_cast<size_t>(found.literal - literals_) + rest;
   return {.literals = {literals_, literals},
-          .sequences = {sequences_, static_cast<size_t>(parser.sequence - sequences_)}};
+          .sequences = {sequences_, static_cast<size_t>(found.sequence - sequences_)}};
 }
 
 }  // namespace dwcp::codec

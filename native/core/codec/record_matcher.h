@@ -20,6 +20,9 @@ struct RecordParse {
 /// Not thread-safe.
 class RecordMatcher {
  public:
+  /// For CPUs that have BMI2 or for any; the result is the same.
+  explicit RecordMatcher(bool bmi2 = ZSTD_cpuSupportsBmi2() != 0) : bmi2_(bmi2) {}
+
   /// Makes room for records of `content_size`; false when memory is short.
   bool reserve(size_t content_size);
 
@@ -36,12 +39,12 @@ class RecordMatcher {
 
  private:
   Block memory_;
-  size_t room_ = 0;  // largest record
-  uint16_t* longs_ = nullptr;
-  uint16_t* shorts_ = nullptr;
+  size_t room_ = 0;             // largest record
+  uint16_t* tables_ = nullptr;  // two, by the size of a record
   SeqDef* sequences_ = nullptr;
   uint8_t* content_ = nullptr;
   uint8_t* literals_ = nullptr;
+  const bool bmi2_;
 };
 
 }  // namespace dwcp::codec
