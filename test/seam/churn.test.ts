@@ -58,9 +58,11 @@ async function report(server: ChildProcess): Promise<ChurnReport> {
 }
 
 /** The report once nobody is left, or the last one. */
-async function settled(server: ChildProcess): Promise<ChurnReport> {
+async function settled(server: ChildProcess, idle: ChurnReport): Promise<ChurnReport> {
   let last = await report(server);
-  for (let tries = 0; tries < 100 && (last.live > 0 || last.slabs > 0); tries++) {
+  const busy = (): boolean =>
+    last.live + last.slabs + last.connections > 0 || last.files > idle.files;
+  for (let tries = 0; tries < 100 && busy(); tries++) {
     await pause(100);
     last = await report(server);
   }
@@ -81,9 +83,9 @@ for (const tier of native.io ? ['net', 'epoll', 'best'] : ['net']) {
     const [port] = (await once(server, 'message')) as [number];
     const idle = await report(server);
     await churn(port, warmConnects);
-    const warm = await settled(server);
+    const warm = await settled(server, idle);
     await churn(port, connects);
-    const last = await settled(server);
+    const last = await settled(server, idle);
     const grownBytes = last.residentBytes - warm.residentBytes;
     t.log(
       `${last.tier}: ${last.total} pipes, resident ${(grownBytes / 2 ** 20).toFixed(2)} MiB more`,
