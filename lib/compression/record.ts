@@ -3,6 +3,7 @@
  * more to frame than to compress, so header, dictionary and checksum are one call of the binding,
  * straight into the target, and nothing is made on the way there.
  */
+import { markAsUntransferable } from 'node:worker_threads';
 import { invalidArg } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
 import { checkBytes } from '../native/arguments.ts';
@@ -43,6 +44,12 @@ interface RecordReadOptions extends DictionaryChoice {
 /** Holds any record frame; used between two lines only. */
 let scratch: Buffer | undefined;
 
+/** Small frames are cut from memory of this size, as Node cuts small Buffers, bytes. */
+const SLAB_BYTES = 8 * 1024;
+let slab = Buffer.alloc(0);
+/** Bytes of the slab that frames have. */
+let taken = 0;
+
 /** The level in `options`, checked. */
 export function levelOf({ level = DEFAULT_LEVEL }: CompressOptions): number {
   if (!Number.isInteger(level) || level < -50 || level > 19) {
@@ -78,17 +85,18 @@ export function isChecked({ checksum }: CompressOptions): boolean {
   return checksum !== ChecksumKind.none;
 }
 
-/** Encodes a record into `target` and returns the size of the frame, bytes. */
+/** Encodes a record into `target`, from `at` on, and returns the size of the frame, bytes. */
 export function encodeRecordInto(
   binding: CodecBinding,
   content: Uint8Array,
   target: Uint8Array,
   options: CompressOptions,
+  at = 0,
 ): number {
   const level = levelOf(options);
   const dictionary = writingDictionary(binding, options);
-  const size = binding.records.encode(content, target, level, isChecked(options), dictionary);
-  countRecord(target, content.length, size);
+  const size = binding.records.encode(content, target, level, isChecked(options), dictionary, at);
+  countRecord(target, content.length, size, at);
   return size;
 }
 
@@ -113,11 +121,32 @@ export function encodeRecord(
   content: Uint8Array,
   options: CompressOptions,
 ): Buffer {
+  const room = content.length + MAX_RECORD_HEADER_BYTES;
+  if (room <= SLAB_BYTES / 2) return cutRecord(binding, content, options, room);
   scratch ??= Buffer.allocUnsafeSlow(MAX_RECORD_BYTES + MAX_RECORD_HEADER_BYTES);
   const size = encodeRecordInto(binding, content, scratch, options);
   const frame = Buffer.allocUnsafe(size);
   scratch.copy(frame, 0, 0, size);
   return frame;
+}
+
+/** Encodes a small record straight to where its frame stays: a copy costs as much as the view. */
+function cutRecord(
+  binding: CodecBinding,
+  content: Uint8Array,
+  options: CompressOptions,
+  room: number,
+): Buffer {
+  if (slab.length - taken < room) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    // As of Node's own pool: who transfers one frame would take the others along.
+    markAsUntransferable(slab.buffer);
+    taken = 0;
+  }
+  const at = taken;
+  const end = at + encodeRecordInto(binding, content, slab, options, at);
+  taken = (end + 7) & ~7;
+  return slab.subarray(at, end);
 }
 
 /** As {@link encodeRecord}, in the thread pool. */
@@ -179,7 +208,7 @@ function readingDictionary(
   return id === undefined ? undefined : dictionaryOn(binding, chosenDictionary(id, options));
 }
 
-function countRecord(frame: Uint8Array, contentBytes: number, frameBytes: number): void {
-  const codec = isCodedRecord(frame) ? Codec.zstd : Codec.raw;
+function countRecord(target: Uint8Array, contentBytes: number, frameBytes: number, at = 0): void {
+  const codec = isCodedRecord(target, at) ? Codec.zstd : Codec.raw;
   countEncoded(codec, contentBytes, frameBytes, undefined);
 }

@@ -113,7 +113,7 @@ type MatchRequest = readonly [
 ];
 
 /** The contract number this TypeScript was written for. */
-export const ADDON_CONTRACT = 9;
+export const ADDON_CONTRACT = 10;
 
 /** What a call of the addon gives; its coded errors become `DwcpError`s. */
 function guarded<T>(call: () => T): T {

@@ -7,8 +7,13 @@ import type { DictionaryHandle } from './addon-dictionary.ts';
 import { asDwcpError } from './addon-error.ts';
 import type { RecordBatch, RecordBinding, ZstdDictionary } from './contract.ts';
 
-/** Encodes `content` into `target`; the settings are {@link settingsOf}. */
-export type EncodeRecord = (content: Uint8Array, target: Uint8Array, settings: number) => number;
+/** Encodes `content` into `target` from `at` on; the settings are {@link settingsOf}. */
+export type EncodeRecord = (
+  content: Uint8Array,
+  target: Uint8Array,
+  settings: number,
+  at: number,
+) => number;
 
 /** Decodes `frame` into `target`. */
 export type DecodeRecord = (frame: Uint8Array, target: Uint8Array, maxOutput: number) => number;
@@ -59,12 +64,13 @@ export class AddonRecords implements RecordBinding {
     level: number,
     checked: boolean,
     dictionary: ZstdDictionary | undefined,
+    at = 0,
   ): number {
     const settings = settingsOf(level, checked);
     try {
-      if (dictionary === undefined) return this.#addon.recordEncode(content, target, settings);
+      if (dictionary === undefined) return this.#addon.recordEncode(content, target, settings, at);
       if (dictionary instanceof AddonDictionary) {
-        return dictionary.encode(content, target, settings);
+        return dictionary.encode(content, target, settings, at);
       }
     } catch (error) {
       throw asDwcpError(error);

@@ -164,12 +164,14 @@ export interface RecordBatch {
  * ERR_DWCP_DICTIONARY_MISMATCH; those of a batch carry the index of the record in `detail.record`.
  */
 export interface RecordBinding {
+  /** Writes from `at` on, by default the front. */
   encode(
     content: Uint8Array,
     target: Uint8Array,
     level: number,
     checked: boolean,
     dictionary: ZstdDictionary | undefined,
+    at?: number,
   ): number;
   encodeAsync(
     content: Uint8Array,

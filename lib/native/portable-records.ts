@@ -35,11 +35,14 @@ export class PortableRecords implements RecordBinding {
 
   encode(
     content: Uint8Array,
-    target: Uint8Array,
+    whole: Uint8Array,
     level: number,
     checked: boolean,
     dictionary: ZstdDictionary | undefined,
+    at = 0,
   ): number {
+    checkBytes('target', whole);
+    const target = whole.subarray(at);
     checkPair(content, target);
     const contentBytes = content.length;
     if (contentBytes > MAX_RECORD_BYTES) {

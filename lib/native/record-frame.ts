@@ -53,9 +53,9 @@ export function isRecordFrame(frame: Uint8Array): boolean {
   return frame[0] === RECORD_MARK;
 }
 
-/** True when the payload of a record frame is coded; the frame is not checked further. */
-export function isCodedRecord(frame: Uint8Array): boolean {
-  return (frame[1]! & FLAG_CODED) !== 0;
+/** True when the payload of the record frame at `at` is coded; the frame is not checked further. */
+export function isCodedRecord(bytes: Uint8Array, at = 0): boolean {
+  return (bytes[at + 1]! & FLAG_CODED) !== 0;
 }
 
 /** Writes `header` to the front of `out`, which has room, and returns its size, bytes. */

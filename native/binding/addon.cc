@@ -15,7 +15,7 @@
 namespace {
 
 /// Changes with any change of the exports; lib/native/addon-codec.ts expects the same number.
-constexpr double kContract = 9;
+constexpr double kContract = 10;
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new dwcp::binding::Instance);

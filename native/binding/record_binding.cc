@@ -2,6 +2,7 @@
 // small record. Small numbers, which results are, live in their value: nothing is allocated.
 #include "binding/record_binding.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -85,18 +86,24 @@ void add(napi_env env, napi_value exports, const char* name, napi_callback callb
 }  // namespace
 
 napi_value record_encode(napi_env env, napi_callback_info info) {
-  napi_value arguments[3];
-  size_t count = 3;
+  napi_value arguments[4];
+  size_t count = 4;
   void* data = nullptr;
   napi_get_cb_info(env, info, &count, arguments, nullptr, &data);
   codec::RecordOptions options;
   const codec::Dictionary* dictionary = nullptr;
+  int64_t at = 0;
   Bytes source;
   Target target;
-  if (!read_settings(env, arguments[2], options) || !own_dictionary(env, data, dictionary) ||
-      !read_pair(env, arguments[0], arguments[1], Use::kDuringCall, source, target)) {
+  if (!read_settings(env, arguments[2], options) ||
+      !read_integer(env, arguments[3], 0, INT32_MAX, "The place must be a 31-bit integer.", at) ||
+      !own_dictionary(env, data, dictionary) ||
+      !read_bytes(env, arguments[0], Use::kDuringCall, source) ||
+      !read_target(env, arguments[1], Use::kDuringCall, target)) {
     return nullptr;
   }
+  target = target.subspan(std::min(static_cast<size_t>(at), target.size()));
+  if (!apart(env, source, target)) return nullptr;
   size_t size = 0;
   const Status status = instance_of(env).records.encode(source, dictionary, options, target, size);
   return answer(env, status, size);

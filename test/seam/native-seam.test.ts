@@ -34,6 +34,31 @@ if (nativeStatus().tier === 'addon') {
   const bytes = new Uint8Array(8);
   const refused = { code: 'ERR_DWCP_INVALID_ARG' };
 
+  test.serial(
+    'a record is written from its place on, and nowhere when there is no such place',
+    (t) => {
+      const content = sample(200, 1);
+      const target = Buffer.alloc(400, 0x55);
+      const size = addon.recordEncode(content, target, 181, 150) as number;
+      const frame = Buffer.alloc(400);
+      t.is(addon.recordEncode(content, frame, 181, 0), size);
+      t.deepEqual(target.subarray(150, 150 + size), frame.subarray(0, size));
+      t.true(target.subarray(0, 150).every((byte) => byte === 0x55));
+      target.fill(0x55);
+      for (const at of [...badNumbers, -1, 2 ** 31]) {
+        t.throws(() => addon.recordEncode(content, target, 181, at), refused);
+      }
+      for (const at of [400 - size + 1, 400, 401, 2 ** 31 - 1]) {
+        const full = { code: 'ERR_DWCP_OUTPUT_LIMIT' };
+        t.throws(() => addon.recordEncode(content, target, 181, at), full);
+      }
+      t.true(target.every((byte) => byte === 0x55));
+      // Bytes before the place may be the content itself: a frame of a frame.
+      target.set(content);
+      t.true((addon.recordEncode(target.subarray(0, 180), target, 181, 180) as number) > 0);
+    },
+  );
+
   test.serial('bad bytes never reach the core', (t) => {
     for (const bad of badBytes) {
       t.throws(() => addon.crc32c(bad, 0), refused);

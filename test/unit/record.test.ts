@@ -191,6 +191,26 @@ for (const tier of tiers) {
   });
 }
 
+test('frames in a row share memory, stay as they were, and are compressed again', (t) => {
+  const kept = Array.from({ length: 200 }, (_, i) => {
+    const content = Buffer.from(`${i}`.padEnd(20 + 7 * i, 'the same again '));
+    return { content, frame: compress(content) };
+  });
+  for (const { content, frame } of kept) {
+    t.deepEqual(decompress(frame), content);
+    t.deepEqual(decompress(decompress(compress(frame))), content);
+  }
+  const frame = compress(text);
+  const memory = frame.buffer as ArrayBuffer;
+  try {
+    structuredClone(memory, { transfer: [memory] });
+  } catch {
+    // Node from 21 on says that it is not to be transferred; before, it is copied.
+  }
+  t.deepEqual(decompress(frame), text);
+  t.deepEqual(decompress(compress(text)), text);
+});
+
 test('a record made on one tier is read on the other', (t) => {
   for (const [name, frame] of frames) {
     if (name === 'with a dictionary') continue;
