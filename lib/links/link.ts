@@ -42,7 +42,7 @@ export interface Hello {
   readonly policies: Readonly<Record<string, string>>;
 }
 
-/** What an authorize hook is asked. `verb` is e.g. link, call, state.read, state.write. */
+/** What an authorize hook is asked. `verb` is link, call, serve, state.read or state.write. */
 export interface AuthorizeRequest {
   readonly peer: { readonly nodeId: string; readonly region: string; readonly secure: boolean };
   readonly verb: string;

@@ -9,7 +9,7 @@ import type { PeerIdentity } from '../crypto/peer-identity.ts';
 import { namePattern, peerPattern, type PeerPattern } from '../crypto/peer-pattern.ts';
 
 /** What a row can give. Linking comes with any row that names the peer. */
-export const rightVerbs = ['call', 'state.read', 'state.write'] as const;
+export const rightVerbs = ['call', 'serve', 'state.read', 'state.write'] as const;
 /** A verb of {@link Right}. */
 export type RightVerb = (typeof rightVerbs)[number];
 

@@ -52,7 +52,10 @@ export class Directory {
     this.#announceAll();
   }
 
-  /** Takes a peer's announcement; false when the peer already has another announcement stream. */
+  /**
+   * Takes a peer's announcement, of which those services count that it may serve: others would get what callers send. False
+   * when the peer already has another announcement stream.
+   */
   announced(link: Link, stream: Stream, services: readonly string[]): boolean {
     if (this.#closed) {
       stream.reset('ERR_DWCP_CLOSED');
@@ -61,7 +64,8 @@ export class Directory {
     const known = this.#inbound.get(link);
     if (known && known !== stream) return false;
     this.#inbound.set(link, stream);
-    this.#peers.set(link.peer.nodeId, { link, services: new Set(services) });
+    const allowed = services.filter((name) => this.#links.authorize(link, 'serve', name));
+    this.#peers.set(link.peer.nodeId, { link, services: new Set(allowed) });
     this.#onChange(link.peer.nodeId);
     return true;
   }

@@ -220,3 +220,26 @@ test('what does not belong to this node is refused, and changes nothing', async 
     message: /rights\[0\]/,
   });
 });
+
+test('a peer gets calls only for services that it may serve', async (t) => {
+  const peers = 'dwcp://prod/eu/b';
+  const a = await start(t, issue('a'), {
+    rights: [{ peers, verbs: ['serve'], namespaces: ['shop/*'] }],
+  });
+  const b = await start(t, issue('b'), { seeds: [a.address!] });
+  let stolen = 0;
+  b.handle('shop/buy', () => Buffer.from('bought'));
+  b.handle('payments', () => {
+    stolen += 1;
+    return Buffer.alloc(0);
+  });
+  await b.linked(1, { signal: AbortSignal.timeout(10_000) });
+  t.is(await codeOf(a.call('shop/buy', Buffer.alloc(0))), 'ok');
+  t.is(await codeOf(a.call('payments', Buffer.alloc(0))), 'ERR_DWCP_NO_ENDPOINT');
+  t.is(stolen, 0);
+  const relinked = new Promise((resolve) => b.once('peerUp', resolve));
+  a.setRights([{ peers, verbs: ['serve'] }]);
+  await relinked;
+  t.is(await codeOf(a.call('payments', Buffer.alloc(0))), 'ok');
+  t.is(stolen, 1);
+});
