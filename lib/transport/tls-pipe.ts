@@ -3,6 +3,7 @@
  * and the identity in it (crypto/peer-identity.ts) is checked before a pipe is handed out. TLS 1.3 has no
  * renegotiation. The CRC field of frames is zero here: TLS authenticates every byte.
  */
+import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
   connect,
@@ -39,6 +40,8 @@ export interface TlsTransport extends SecureTransport {
   readonly tier: 'tls';
 }
 
+/** Destinations whose ticket is kept for the next dial. */
+const maxTickets = 256;
 const refusedCodes = /CERT|SIGNED|VERIFY|ISSUER|_CA$|PURPOSE|CRL/;
 
 /**
@@ -52,6 +55,12 @@ export function tlsTransport(options: TlsTransportOptions): TlsTransport {
   return new NodeTls(options);
 }
 
+/** A session to go on with, and who the acceptor proved to be in it: a resumed one does not tell again. */
+interface Ticket {
+  readonly session: Buffer;
+  readonly certificate: X509Certificate;
+}
+
 class NodeTls implements TlsTransport {
   readonly tier = 'tls';
   readonly #clock: Clock;
@@ -63,6 +72,8 @@ class NodeTls implements TlsTransport {
   #identity: TlsIdentity;
   /** Of dials: made once per identity, not once per dial. */
   #context: SecureContext;
+  /** The newest ticket of a destination, for one dial. */
+  readonly #tickets = new Map<string, Ticket>();
 
   constructor(options: TlsTransportOptions) {
     this.#clock = options.clock ?? systemClock;
@@ -78,6 +89,8 @@ class NodeTls implements TlsTransport {
     ownIdentity(identity.cert, this.#cluster);
     this.#context = contextOf(identity);
     this.#identity = identity;
+    // They would prove who this node was.
+    this.#tickets.clear();
     for (const server of this.#servers) server.setSecureContext({ ...tlsPolicy, ...identity });
   }
 
@@ -108,7 +121,7 @@ class NodeTls implements TlsTransport {
       const below = socketBelow(socket);
       const end = endOf(socket);
       try {
-        const pipe = this.#wrap(socket);
+        const pipe = this.#wrap(socket, socket.getPeerX509Certificate());
         const settle = (): void => {
           halfOpen.release(below);
           onPipe(pipe);
@@ -124,15 +137,29 @@ class NodeTls implements TlsTransport {
   };
 
   readonly connect: PipeTransport['connect'] = async (address, { signal }) => {
-    const start = (): TLSSocket =>
-      connect({
-        secureContext: this.#context,
+    const place = `${address.host} ${address.port}`;
+    const context = this.#context;
+    const ticket = this.#tickets.get(place);
+    this.#tickets.delete(place);
+    let certificate: X509Certificate | undefined;
+    const start = (): TLSSocket => {
+      const one = connect({
+        session: ticket?.session,
+        secureContext: context,
         rejectUnauthorized: true,
         host: address.host,
         port: address.port,
         // Names in certificates are of nodes, not of hosts; they are checked below.
         checkServerIdentity: () => undefined,
       });
+      // Node knows it from here until a ticket comes.
+      one.once('secureConnect', () => {
+        certificate = one.isSessionReused() ? ticket?.certificate : one.getPeerX509Certificate();
+      });
+      return one.on('session', (session: Buffer) => {
+        if (certificate && context === this.#context) this.#keep(place, { session, certificate });
+      });
+    };
     const patience = { clock: this.#clock, limits: this.#limits, signal };
     let socket: TLSSocket;
     try {
@@ -142,16 +169,23 @@ class NodeTls implements TlsTransport {
         ? handshakeError(error.cause, 'Outbound')
         : error;
     }
-    const pipe = this.#wrap(socket);
+    const pipe = this.#wrap(socket, certificate);
     await accepted(pipe, signal);
     return pipe;
   };
 
+  #keep(place: string, ticket: Ticket): void {
+    this.#tickets.delete(place);
+    const [oldest] = this.#tickets.keys();
+    if (this.#tickets.size >= maxTickets && oldest !== undefined) this.#tickets.delete(oldest);
+    this.#tickets.set(place, ticket);
+  }
+
   /** A pipe over a socket whose peer is who it should be. @throws ERR_DWCP_IDENTITY */
-  #wrap(socket: TLSSocket): SocketPipe {
+  #wrap(socket: TLSSocket, certificate: X509Certificate | undefined): SocketPipe {
     let peer: ProvenPeer;
     try {
-      peer = this.#prove(socket);
+      peer = this.#prove(socket, certificate);
     } catch (error) {
       socket.on('error', () => {});
       socket.destroy();
@@ -165,8 +199,7 @@ class NodeTls implements TlsTransport {
     return pipe;
   }
 
-  #prove(socket: TLSSocket): ProvenPeer {
-    const certificate = socket.getPeerX509Certificate();
+  #prove(socket: TLSSocket, certificate: X509Certificate | undefined): ProvenPeer {
     if (!socket.authorized || !certificate) {
       throw new DwcpError('ERR_DWCP_IDENTITY', 'The peer proved no certificate');
     }

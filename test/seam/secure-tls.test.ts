@@ -1,5 +1,7 @@
 /** The contract of `SecureTransport` over node:tls, and its session tickets. */
-import { connect } from 'node:tls';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { connect, createServer, type TLSSocket } from 'node:tls';
 import test from 'ava';
 import {
   createAuthority,
@@ -7,7 +9,12 @@ import {
   issueCertificate,
 } from '../../lib/crypto/certificates.ts';
 import { systemRandom as random } from '../../lib/random.ts';
-import { type FramePipe, type TlsIdentity, tlsTransport } from '../../lib/transport/index.ts';
+import {
+  encodePreface,
+  type FramePipe,
+  type TlsIdentity,
+  tlsTransport,
+} from '../../lib/transport/index.ts';
 import { secureContract } from './secure-kit.ts';
 
 secureContract('tls', (identity, onRefused) => tlsTransport({ identity, onRefused }));
@@ -81,4 +88,44 @@ test('a ticket does not outlive the root it was given under', async (t) => {
   t.false(again.resumed);
   t.false(again.greeted);
   await listener.close();
+});
+
+test('dialers resume, each ticket once, and not after their identity changed', async (t) => {
+  const resumed: boolean[] = [];
+  const options = { ...identityOf('a'), requestCert: true, minVersion: 'TLSv1.3' } as const;
+  const sockets: TLSSocket[] = [];
+  const server = createServer(options, (socket: TLSSocket) => {
+    sockets.push(socket);
+    resumed.push(socket.isSessionReused());
+    socket.on('error', () => {}).resume();
+    socket.write(encodePreface());
+  });
+  t.teardown(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const dialer = tlsTransport({ identity: identityOf('b') });
+  const dial = async (): Promise<FramePipe> => {
+    const pipe = await dialer.connect({ host: '127.0.0.1', port }, {});
+    t.is(pipe.identity?.nodeId, 'a');
+    return pipe;
+  };
+  // Its ticket may come after the preface that ends the dial.
+  const used = async (): Promise<void> => {
+    const pipe = await dial();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    pipe.destroy();
+  };
+  await used();
+  // Two at once have one ticket between them.
+  for (const pipe of await Promise.all([dial(), dial()])) pipe.destroy();
+  t.deepEqual(resumed.toSorted(), [false, false, true]);
+  dialer.setIdentity(identityOf('b'));
+  await used();
+  t.is(resumed.at(-1), false);
+  dialer.setRevoked(['dwcp://c/r/a']);
+  await t.throwsAsync(dial(), { code: 'ERR_DWCP_IDENTITY' });
 });
