@@ -122,7 +122,8 @@ test('dialers resume, each ticket once, and not after their identity changed', a
   await used();
   // Two at once have one ticket between them.
   for (const pipe of await Promise.all([dial(), dial()])) pipe.destroy();
-  t.deepEqual(resumed.toSorted(), [false, false, true]);
+  t.is(resumed.length, 3);
+  t.is(resumed.filter(Boolean).length, 1);
   dialer.setIdentity(identityOf('b'));
   await used();
   t.is(resumed.at(-1), false);
