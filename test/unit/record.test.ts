@@ -173,6 +173,7 @@ for (const tier of tiers) {
       () => decompressIntoAsync(frame, bytes, options),
     ]);
     bad.push(
+      () => compress(shared, options),
       () => compressInto(arena.subarray(0, 300), arena.subarray(299), options),
       () => compressInto(arena.subarray(100, 200), arena, options),
       () => decompressInto(frame, frame, options),
