@@ -44,8 +44,13 @@ interface RecordReadOptions extends DictionaryChoice {
 /** Holds any record frame; used between two lines only. */
 let scratch: Buffer | undefined;
 
-/** Small frames are cut from memory of this size, as Node cuts small Buffers, bytes. */
-const SLAB_BYTES = 8 * 1024;
+/**
+ * Small frames are cut from memory of this size, as Node cuts small Buffers, bytes. A frame that is kept keeps all of
+ * it; a smaller one is made so often that it shows in the time of a call.
+ */
+const SLAB_BYTES = 32 * 1024;
+/** Most that one frame may take of it, bytes. */
+const MAX_CUT_BYTES = 4 * 1024;
 let slab = Buffer.alloc(0);
 /** Bytes of the slab that frames have. */
 let taken = 0;
@@ -122,7 +127,7 @@ export function encodeRecord(
   options: CompressOptions,
 ): Buffer {
   const room = content.length + MAX_RECORD_HEADER_BYTES;
-  if (room <= SLAB_BYTES / 2) return cutRecord(binding, content, options, room);
+  if (room <= MAX_CUT_BYTES) return cutRecord(binding, content, options, room);
   scratch ??= Buffer.allocUnsafeSlow(MAX_RECORD_BYTES + MAX_RECORD_HEADER_BYTES);
   const size = encodeRecordInto(binding, content, scratch, options);
   const frame = Buffer.allocUnsafe(size);
