@@ -30,6 +30,9 @@ const shortMeasureMs = 5;
  */
 const besideUrgentBytes = 48 * 1024;
 const leastBesideUrgentBytes = 16 * 1024;
+/** Below this round trip, ms, the queue is not on the path but before the receiver, and a call waits for all of it. */
+const nearRttMs = 1;
+const nearBesideUrgentBytes = 32 * 1024;
 
 /** From this round trip on, ms, a window grows faster than TCP opens its own, which would wait for it otherwise. */
 const longRttMs = 5;
@@ -159,7 +162,8 @@ export class Inbound implements BudgetUser {
     if (this.#urgent || !this.#context.urgent()) return 0;
     const rttMs = this.#context.minRttMs();
     if (rttMs === undefined || rttMs >= longRttMs) return 0;
-    const shareBytes = besideUrgentBytes / Math.max(1, this.#context.budget.partials);
+    const togetherBytes = rttMs < nearRttMs ? nearBesideUrgentBytes : besideUrgentBytes;
+    const shareBytes = togetherBytes / Math.max(1, this.#context.budget.partials);
     const windowBytes = Math.max(shareBytes, leastBesideUrgentBytes);
     return Math.max(0, this.#windowBytes - windowBytes);
   }
