@@ -4,6 +4,7 @@
  */
 import { DwcpError } from '../errors.ts';
 import type { CodecLimits } from '../limits.ts';
+import { checkBytes } from '../native/arguments.ts';
 import type { CodecBinding, ZstdDictionary } from '../native/contract.ts';
 import {
   brotliDecode,
@@ -168,17 +169,11 @@ function notHere(codec: Codec): DwcpError {
   );
 }
 
-/** Borrowed input as a Buffer view; refuses memory that can change or vanish under a pool thread. */
+/**
+ * Borrowed input as a Buffer view; refuses memory that can change or vanish under a pool thread.
+ * @throws ERR_DWCP_INVALID_ARG
+ */
 export function inputBuffer(path: string, bytes: Uint8Array): Buffer {
-  if (!(bytes instanceof Uint8Array)) {
-    throw new DwcpError('ERR_DWCP_INVALID_ARG', `${path} must be a Uint8Array`, {
-      detail: { path },
-    });
-  }
-  if (bytes.buffer instanceof SharedArrayBuffer) {
-    throw new DwcpError('ERR_DWCP_INVALID_ARG', `${path} must not be shared memory`, {
-      detail: { path },
-    });
-  }
+  checkBytes(path, bytes);
   return asBuffer(bytes);
 }

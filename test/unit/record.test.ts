@@ -1,16 +1,19 @@
 /** The short form of the frame: what it costs, what it refuses, and that both tiers agree on every byte. */
 import test from 'ava';
 import {
+  Baseline,
   ChecksumKind,
   Codec,
   Dictionary,
   compress,
+  compressAsync,
   compressBound,
   compressInto,
   compressIntoAsync,
   decompress,
   decompressInto,
   decompressIntoAsync,
+  diff,
 } from '../../lib/compression/index.ts';
 import { readFrameInfo } from '../../lib/compression/index.ts';
 import { native } from '../../lib/native/load.ts';
@@ -172,8 +175,16 @@ for (const tier of tiers) {
       () => decompressInto(frame, bytes, options),
       () => decompressIntoAsync(frame, bytes, options),
     ]);
+    for (const bytes of [detached, shared]) {
+      bad.push(
+        () => compress(bytes, options),
+        () => compressAsync(bytes, options),
+        () => decompress(bytes, options),
+        () => Baseline.of(bytes),
+        () => diff(Baseline.of(src), bytes, options),
+      );
+    }
     bad.push(
-      () => compress(shared, options),
       () => compressInto(arena.subarray(0, 300), arena.subarray(299), options),
       () => compressInto(arena.subarray(100, 200), arena, options),
       () => decompressInto(frame, frame, options),
