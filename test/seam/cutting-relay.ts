@@ -7,6 +7,8 @@ export interface CuttingRelay {
   readonly address: Address;
   /** Connections cut so far. */
   readonly cuts: number;
+  /** Connections that stand now may carry so many bytes more. */
+  limit(bytes: number): void;
   close(): void;
 }
 
@@ -23,10 +25,14 @@ export interface CuttingRelayOptions {
 export async function cuttingRelay(options: CuttingRelayOptions): Promise<CuttingRelay> {
   const { target, delayMs, allowance } = options;
   const sockets = new Set<Socket>();
+  const limits = new Set<(bytes: number) => void>();
   let cuts = 0;
   const server = createServer((near) => {
     const far = connect(target.port, target.host);
     let left = allowance();
+    const limit = (bytes: number): void => void (left = bytes);
+    limits.add(limit);
+    near.once('close', () => limits.delete(limit));
     const both = [near, far] as const;
     let done = false;
     const cut = (): void => {
@@ -66,6 +72,9 @@ export async function cuttingRelay(options: CuttingRelayOptions): Promise<Cuttin
     address: { host: '127.0.0.1', port },
     get cuts() {
       return cuts;
+    },
+    limit: (bytes) => {
+      for (const set of limits) set(bytes);
     },
     close: () => {
       server.close();
