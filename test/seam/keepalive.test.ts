@@ -36,8 +36,5 @@ if (ownNetwork) {
     });
   }
 } else {
-  test('keepalive was not tried: this process may not make a network namespace', (t) => {
-    t.log('needs root or user namespaces, and iproute2');
-    t.pass();
-  });
+  test.skip('dead peers: needs root or user namespaces, and iproute2', () => {});
 }
