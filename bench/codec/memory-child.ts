@@ -3,6 +3,7 @@
  * resident memory then rose, bytes. `none` makes no delta: the baseline of the others. Linux counts the peak.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { Baseline, DigestKind, diff } from '../../lib/compression/index.ts';
 import { native } from '../../lib/native/load.ts';
 
@@ -11,15 +12,31 @@ function status(field: 'VmHWM' | 'VmRSS'): number {
   return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(text)?.[1]) * 1024;
 }
 
-const [mode, basePath, nextPath] = process.argv.slice(2);
-const tiny = Buffer.from('a value of some bytes, '.repeat(40_000));
-await diff(Baseline.of(tiny), Buffer.concat([tiny.subarray(9), tiny])); // loads code, starts threads
+/** Small deltas, of text and of numbers: loads code, starts threads. */
+async function warmUp(): Promise<void> {
+  for (const pattern of [Buffer.from('a value of some bytes, '), Buffer.from([7, 0, 0, 1, 0, 2])]) {
+    const before = Buffer.alloc(400_000, pattern);
+    const after = Buffer.from(before);
+    for (let at = 0; at < after.length; at += 1000) after.writeDoubleLE(Math.sqrt(at), at);
+    await diff(Baseline.of(before), after);
+  }
+}
 
+/** What the warm-up left is given back in the background. */
+async function settle(): Promise<void> {
+  for (let round = 0; round < 3; round++) {
+    globalThis.gc!();
+    await setTimeout(30);
+  }
+}
+
+const [mode, basePath, nextPath] = process.argv.slice(2);
+await warmUp();
 const baseline = Baseline.of(readFileSync(basePath!));
 const next = readFileSync(nextPath!);
 await baseline.digestAsync(DigestKind.xxh3);
 if (mode !== 'cold') await baseline.deltaIndexAsync(native.codec);
-globalThis.gc!();
+await settle();
 writeFileSync('/proc/self/clear_refs', '5'); // the peak starts anew
 const before = status('VmRSS');
 const frame = mode === 'none' ? undefined : await diff(baseline, next);

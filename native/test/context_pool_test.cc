@@ -2,6 +2,7 @@
 // too).
 #include "core/codec/context_pool.h"
 
+#include <algorithm>
 #include <memory>
 #include <thread>
 
@@ -18,6 +19,31 @@ TEST(a_context_comes_back_and_is_reused) {
   CHECK(first != nullptr);
   CHECK(pool.idle_bytes() > 0);
   CHECK(pool.compress.lease().get() == first);
+}
+
+TEST(pieces_of_every_size_are_aligned_and_given_back) {
+  constexpr size_t kPages = size_t{128} << 10;
+  for (const size_t size : {size_t{1}, size_t{4096}, kPages - 64, kPages, 9 * kPages}) {
+    auto* piece = static_cast<uint8_t*>(dwcp::codec::take_piece(nullptr, size));
+    CHECK(piece != nullptr);
+    CHECK(reinterpret_cast<uintptr_t>(piece) % alignof(dwcp::codec::PieceHead) == 0);
+    std::fill_n(piece, size, uint8_t{1});
+    dwcp::codec::give_piece(nullptr, piece);
+  }
+  CHECK(dwcp::codec::take_piece(nullptr, SIZE_MAX) == nullptr);
+  dwcp::codec::give_piece(nullptr, nullptr);
+}
+
+TEST(large_blocks_of_zeros_are_zeros) {
+  for (const size_t size : {size_t{1}, (size_t{2} << 20) - 1, size_t{5} << 20}) {
+    const Block used = Block::reserve(size);
+    std::fill_n(const_cast<uint8_t*>(used.bytes().data()), size, uint8_t{1});
+  }
+  for (const size_t size : {size_t{1}, (size_t{2} << 20) - 1, size_t{5} << 20}) {
+    const Block block = Block::zeroed(size);
+    CHECK(block.bytes().size() == size);
+    CHECK(std::ranges::all_of(block.bytes(), [](uint8_t byte) { return byte == 0; }));
+  }
 }
 
 TEST(leases_out_at_the_same_time_differ) {

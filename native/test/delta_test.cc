@@ -106,6 +106,17 @@ TEST(values_changed_in_place_are_coded_as_differences) {
   CHECK(round_trip(pool, base, next).size() < next.size() / 50);
 }
 
+TEST(contexts_take_a_fraction_of_the_content) {
+  ContextPool pool;
+  const Bytes base = sample(3'000'000, 12);
+  Bytes next = base;
+  const Bytes fresh = sample(300'000, 13);
+  for (size_t i = 0; i < fresh.size(); ++i) next[i / 30 * 300 + i % 30] = fresh[i];
+  round_trip(pool, base, next);
+  CHECK(pool.idle_bytes() > 0);
+  CHECK(pool.idle_bytes() < next.size() / 4);
+}
+
 TEST(table_rows_that_change_or_move_cost_a_few_bytes_each) {
   ContextPool pool;
   std::mt19937 random(21);

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <new>
 
+#include "core/codec/page_memory.h"
 #include "core/codec/record_codec.h"
 
 namespace dwcp::codec {
@@ -22,7 +23,7 @@ inline constexpr size_t kMaxIdleBytes = size_t{64} << 20;
 /// zstd's functions for one kind of context.
 struct CompressKind {
   using Context = ZSTD_CCtx;
-  static Context* create() { return ZSTD_createCCtx(); }
+  static Context* create() { return ZSTD_createCCtx_advanced(page_memory()); }
   static void destroy(Context* context) { ZSTD_freeCCtx(context); }
   static size_t size_bytes(const Context* context) { return ZSTD_sizeof_CCtx(context); }
   static void reset(Context* context) {

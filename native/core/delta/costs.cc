@@ -21,7 +21,7 @@ constexpr float kUnknown = 4;
 
 float compressed_bits(codec::ContextPool& pool, const Bytes& bytes) {
   Bytes stored;
-  if (!store_part(pool, bytes.values(), {}, Strength::kGreedy, stored).ok()) return 0;
+  if (!store_part(pool, bytes.values(), {}, {.strength = Strength::kGreedy}, stored).ok()) return 0;
   return 8 * static_cast<float>(stored.size());
 }
 

@@ -44,6 +44,7 @@ class SegmentWriter {
         content_(content),
         kind_(kind),
         budget_(effort, content.size()),
+        memory_(PartMemory::beside(content.size())),
         out_(out) {}
 
   /// Where the last copy written ended.
@@ -122,7 +123,7 @@ class SegmentWriter {
     const size_t columns =
         parts.literal_sizes.size() + parts.copy_sizes.size() + parts.offsets.size();
     const size_t residual = parts.literals.size() + parts.differences.size();
-    const Strength strength = budget_.take(columns + residual, parts.prefix.size());
+    const PartSettings settings{budget_.take(columns + residual, parts.prefix.size()), memory_};
     write_varint(out_, op_count);
     out_.push(coding.to_byte());
     for (const Bytes* column : {&parts.literal_sizes, &parts.copy_sizes, &parts.offsets}) {
@@ -133,7 +134,7 @@ class SegmentWriter {
       if (part == &parts.differences && !coding.differences) break;
       const auto prefix =
           part == &parts.literals ? parts.prefix.values() : std::span<const uint8_t>{};
-      const Status status = store_part(pool_, part->values(), prefix, strength, out_);
+      const Status status = store_part(pool_, part->values(), prefix, settings, out_);
       if (!status.ok()) return status;
       *part = {};
     }
@@ -145,6 +146,7 @@ class SegmentWriter {
   std::span<const uint8_t> content_;
   Content kind_;
   Budget budget_;
+  PartMemory memory_;
   Bytes& out_;
   Parts parts_;
   size_t base_end_ = 0;

@@ -41,21 +41,22 @@ constexpr std::array<Preset, 6> kPresets{{
 
 /// log2 of the entries of a match finder's tables. Memory of a delta is mostly theirs, and what is
 /// spanned resembles itself little: a half or a quarter as many entries cost hardly any size.
-unsigned table_log(unsigned window_log) {
+unsigned table_log(unsigned window_log, const PartMemory& memory) {
   constexpr unsigned kLarge = 19;
-  return window_log - (window_log < kLarge ? 1 : 2);
+  return std::min(window_log - (window_log < kLarge ? 1 : 2), memory.table_log);
 }
 
 bool configure(ZSTD_CCtx* context, size_t size, std::span<const uint8_t> prefix,
-               Strength strength) {
-  const Preset& preset = kPresets[static_cast<size_t>(strength)];
+               const PartSettings& settings) {
+  const Preset& preset = kPresets[static_cast<size_t>(settings.strength)];
   const int spanned = std::bit_width(size + prefix.size());
   const auto window_log =
       static_cast<unsigned>(std::clamp(spanned, kMinWindowLog, kMaxPartWindowLog));
+  const unsigned largest = table_log(window_log, settings.memory);
   const ZSTD_compressionParameters params{
       window_log,
-      std::min(table_log(window_log), preset.max_chain_log),
-      std::min(table_log(window_log), preset.max_hash_log),
+      std::min(largest, preset.max_chain_log),
+      std::min(largest, preset.max_hash_log),
       preset.search_log,
       preset.min_match,
       preset.target_length,
@@ -64,6 +65,8 @@ bool configure(ZSTD_CCtx* context, size_t size, std::span<const uint8_t> prefix,
   return !ZSTD_isError(ZSTD_CCtx_setCParams(context, params)) &&
          !ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_format, ZSTD_f_zstd1_magicless)) &&
          !ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 0)) &&
+         !ZSTD_isError(
+             ZSTD_CCtx_setParameter(context, ZSTD_c_maxBlockSize, settings.memory.block_size)) &&
          !ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(context, size)) &&
          (prefix.empty() ||
           !ZSTD_isError(ZSTD_CCtx_refPrefix(context, prefix.data(), prefix.size())));
@@ -76,15 +79,29 @@ void store_raw(std::span<const uint8_t> bytes, codec::Column<uint8_t>& out) {
 
 }  // namespace
 
+PartMemory PartMemory::beside(size_t size) {
+  constexpr size_t kShareOfContent = 8;
+  constexpr size_t kEntrySize = 5;  // a position, and a byte of its hash
+  constexpr unsigned kLeastLog = 16;
+  constexpr size_t kBlocks = 64;
+  constexpr size_t kLeastBlock = size_t{32} << 10;
+  const auto entries = std::bit_floor(size / kShareOfContent / kEntrySize);
+  const auto block = std::bit_floor(size / kBlocks);
+  return {
+      .table_log = std::max(kLeastLog, static_cast<unsigned>(std::bit_width(entries | 1)) - 1),
+      .block_size = static_cast<int>(std::clamp(block, kLeastBlock, size_t{ZSTD_BLOCKSIZE_MAX}))};
+}
+
 Status store_part(codec::ContextPool& pool, std::span<const uint8_t> bytes,
-                  std::span<const uint8_t> prefix, Strength strength, codec::Column<uint8_t>& out) {
+                  std::span<const uint8_t> prefix, const PartSettings& settings,
+                  codec::Column<uint8_t>& out) {
   if (bytes.size() < kMinCoded) {
     store_raw(bytes, out);
     return out.failed() ? kNoMemory : Status{};
   }
   const auto context = pool.compress.lease();
   if (context.get() == nullptr) return kNoMemory;
-  if (!configure(context.get(), bytes.size(), prefix, strength)) {
+  if (!configure(context.get(), bytes.size(), prefix, settings)) {
     return {ErrorCode::CODEC, "zstd refused the settings of a part."};
   }
   // Coded behind the largest size field, then moved up to it.

@@ -20,9 +20,27 @@ inline constexpr int kMaxPartWindowLog = 23;
 /// below.
 enum class Strength : uint8_t { kQuick, kGreedy, kLazy, kThorough, kOptimal, kUltra };
 
+/// What compressing a part may take in memory besides its bytes.
+struct PartMemory {
+  /// log2 of the most entries of a match finder's table.
+  unsigned table_log = 30;
+  /// Bytes of the largest block: what is found is kept until a block is written.
+  int block_size = 128 << 10;
+
+  /// A fraction of a content of `size` bytes.
+  static PartMemory beside(size_t size);
+};
+
+/// How a part is compressed.
+struct PartSettings {
+  Strength strength = Strength::kQuick;
+  PartMemory memory = {};
+};
+
 /// Appends the stored form of `bytes` to `out`.
 Status store_part(codec::ContextPool& pool, std::span<const uint8_t> bytes,
-                  std::span<const uint8_t> prefix, Strength strength, codec::Column<uint8_t>& out);
+                  std::span<const uint8_t> prefix, const PartSettings& settings,
+                  codec::Column<uint8_t>& out);
 
 /// Decodes the part at `reader` into exactly `target`. `max_window_log` is the caller's limit.
 Status load_part(codec::ContextPool& pool, Reader& reader, std::span<const uint8_t> prefix,

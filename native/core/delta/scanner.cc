@@ -100,7 +100,11 @@ void Scanner::improve_near(size_t at, Match& best) {
 void Scanner::improve(size_t at, uint64_t hash, Match& best) const {
   const size_t to_beat = best.size == 0 ? 0 : best.size + kElsewhereCost;
   size_t longest = std::max(options_.min_elsewhere, to_beat) - 1;
-  for (const uint32_t from : index_.find(hash)) {
+  const auto places = index_.find(hash);
+  for (const uint32_t from : places) {
+    if (from != BaseIndex::kNowhere) __builtin_prefetch(base_.data() + from);
+  }
+  for (const uint32_t from : places) {
     if (from == BaseIndex::kNowhere) continue;
     const size_t ahead = run(from, at);
     if (ahead < index_.block_size()) continue;

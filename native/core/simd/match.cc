@@ -37,6 +37,13 @@ __attribute__((target("avx2"))) size_t common_forward_avx2(const uint8_t* a, con
   return at + common_forward_scalar(a + at, b + at, limit - at);
 }
 
+/// Bit `i` of 16 is set where byte `i` is equal. SSE2, which every x86-64 has.
+uint32_t equal_mask(const uint8_t* a, const uint8_t* b) {
+  const __m128i left = _mm_loadu_si128(reinterpret_cast<const __m128i*>(a));
+  const __m128i right = _mm_loadu_si128(reinterpret_cast<const __m128i*>(b));
+  return static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(left, right)));
+}
+
 bool has_avx2() { return __builtin_cpu_supports("avx2") != 0; }
 
 #endif
@@ -56,9 +63,10 @@ size_t common_forward_scalar(const uint8_t* a, const uint8_t* b, size_t limit) {
 size_t common_forward(const uint8_t* a, const uint8_t* b, size_t limit) {
 #if defined(__x86_64__)
   constexpr size_t kShort = 32;
-  if (limit <= kShort || !has_avx2()) return common_forward_scalar(a, b, limit);
-  const size_t start = common_forward_scalar(a, b, kShort);
-  if (start < kShort) return start;
+  if (limit < kShort) return common_forward_scalar(a, b, limit);
+  const uint32_t different = ~(equal_mask(a, b) | equal_mask(a + 16, b + 16) << 16);
+  if (different != 0) return static_cast<size_t>(std::countr_zero(different));
+  if (!has_avx2()) return kShort + common_forward_scalar(a + kShort, b + kShort, limit - kShort);
   return kShort + common_forward_avx2(a + kShort, b + kShort, limit - kShort);
 #else
   return common_forward_scalar(a, b, limit);
@@ -67,6 +75,12 @@ size_t common_forward(const uint8_t* a, const uint8_t* b, size_t limit) {
 
 size_t common_backward(const uint8_t* a, const uint8_t* b, size_t limit) {
   size_t count = 0;
+#if defined(__x86_64__)
+  for (; count + 16 <= limit; count += 16) {
+    const uint32_t different = ~(equal_mask(a - count - 16, b - count - 16) << 16) >> 16 << 16;
+    if (different != 0) return count + static_cast<size_t>(std::countl_zero(different));
+  }
+#endif
   for (; count + 8 <= limit; count += 8) {
     const uint64_t difference = load64(a - count - 8) ^ load64(b - count - 8);
     if (difference != 0) return count + equal_bytes_backward(difference);
