@@ -6,6 +6,7 @@
 import { markAsUntransferable } from 'node:worker_threads';
 import { invalidArg } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
+import { ViewBuffer } from '../view-buffer.ts';
 import { checkBytes } from '../native/arguments.ts';
 import type { CodecBinding, NativeBinding, ZstdDictionary } from '../native/contract.ts';
 import {
@@ -151,7 +152,7 @@ function cutRecord(
   const at = taken;
   const end = at + encodeRecordInto(binding, content, slab, options, at);
   taken = (end + 7) & ~7;
-  return slab.subarray(at, end);
+  return new ViewBuffer(slab.buffer, at, end - at);
 }
 
 /** As {@link encodeRecord}, in the thread pool. */

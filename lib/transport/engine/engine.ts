@@ -6,6 +6,7 @@
  * share of it, and transferring it by mistake stops the engine but corrupts nothing.
  */
 import type { IoBinding, IoSocketOptions, IoTables } from '../../native/io-contract.ts';
+import { ViewBuffer } from '../../view-buffer.ts';
 import { headerSizeBytes } from '../envelope.ts';
 import type { Knock } from '../half-open.ts';
 import {
@@ -143,9 +144,9 @@ export class Engine {
 
   /** The memory at an address of a row. */
   bytes(address: number, lengthBytes: number): Buffer {
-    const region = this.#region(address >>> regionBits);
-    const start = address & (regionBytes - 1);
-    return region.subarray(start, start + lengthBytes);
+    const index = address >>> regionBits;
+    this.#region(index);
+    return new ViewBuffer(this.#memory[index]!, address & (regionBytes - 1), lengthBytes);
   }
 
   /** The same as a plain array: quicker to make than a Buffer. */

@@ -31,6 +31,8 @@ export class EngineConnection implements MessageConnection {
   deadline: Timer | undefined;
   readonly #engine: Engine;
   readonly #options: ResolvedOptions;
+  /** Of one message, where there are such. */
+  readonly #maxSizeBytes: number;
   #handedBytes = 0;
 
   constructor(engine: Engine, slot: number, generation: number, options: ResolvedOptions) {
@@ -39,7 +41,9 @@ export class EngineConnection implements MessageConnection {
     this.tier = engine.tier;
     this.slot = slot;
     this.generation = generation;
-    const { maxMessageBytes, target } = options;
+    const { framed, limits, maxMessageBytes, target } = options;
+    const framesMaxBytes = framed ? limits.maxFramePayloadBytes : Infinity;
+    this.#maxSizeBytes = maxMessageBytes > 0 ? maxMessageBytes : framesMaxBytes;
     this.join = maxMessageBytes > 0 ? new MessageJoin(maxMessageBytes, target) : undefined;
   }
 
@@ -56,16 +60,13 @@ export class EngineConnection implements MessageConnection {
     const sizeBytes = payload.length;
     this.check(sizeBytes);
     if (!this.#options.framed) return this.raw(payload);
-    const full = {
-      kind: head.kind ?? FrameKind.data,
-      flags: head.flags ?? 0,
-      channel: head.channel ?? 0,
-      stream: head.stream ?? 0,
-    };
-    if (!this.join || full.kind !== FrameKind.data) return this.#frame(full, payload);
+    const flags = head.flags ?? 0;
+    if (!this.join || (head.kind ?? FrameKind.data) !== FrameKind.data) {
+      return this.#frame(head, flags, payload);
+    }
     let open = true;
-    cutMessage(payload, this.#options.limits.maxFramePayloadBytes, full.flags, (piece, flags) => {
-      open = this.#frame({ ...full, flags }, piece);
+    cutMessage(payload, this.#options.limits.maxFramePayloadBytes, flags, (piece, cutFlags) => {
+      open = this.#frame(head, cutFlags, piece);
     });
     return open;
   }
@@ -88,22 +89,21 @@ export class EngineConnection implements MessageConnection {
   /** @throws ERR_DWCP_CLOSED, ERR_DWCP_LIMIT */
   check(sizeBytes: number): void {
     if (this.state !== 'open') throw closedError();
-    const { framed, limits, maxQueueBytes, maxMessageBytes } = this.#options;
-    if (maxMessageBytes > 0) {
-      if (sizeBytes > maxMessageBytes) throw tooLarge(maxMessageBytes);
-    } else if (framed && sizeBytes > limits.maxFramePayloadBytes) {
-      throw tooLong(sizeBytes, {
-        maxPayloadBytes: limits.maxFramePayloadBytes,
-        checksum: true,
-      });
-    }
+    if (sizeBytes > this.#maxSizeBytes) throw this.#tooLong(sizeBytes);
+    const { maxQueueBytes } = this.#options;
     if (this.bufferedBytes + sizeBytes > maxQueueBytes) throw queueFull(maxQueueBytes);
   }
 
-  #frame(head: FullHead, payload: Uint8Array): boolean {
+  #tooLong(sizeBytes: number): DwcpError {
+    const { limits, maxMessageBytes } = this.#options;
+    if (maxMessageBytes > 0) return tooLarge(maxMessageBytes);
+    return tooLong(sizeBytes, { maxPayloadBytes: limits.maxFramePayloadBytes, checksum: true });
+  }
+
+  #frame(head: MessageHead, flags: number, payload: Uint8Array): boolean {
+    const { kind = FrameKind.data, channel = 0, stream = 0 } = head;
     const sizeBytes = payload.length;
-    const what = (head.kind << 8) | (head.channel << 16);
-    const { flags, stream } = head;
+    const what = (kind << 8) | (channel << 16);
     const at = this.#engine.frame(this.slot, this.generation, what, flags, stream, sizeBytes);
     if (at < 0) {
       this.destroy(outOfMemory());
@@ -143,13 +143,6 @@ export class EngineConnection implements MessageConnection {
     this.deadline = clock.setTimer(onDeadline, limits.handshakeTimeoutMs);
     this.deadline.unref();
   }
-}
-
-interface FullHead {
-  readonly kind: FrameKind;
-  readonly flags: number;
-  readonly channel: number;
-  readonly stream: number;
 }
 
 const plainHead: MessageHead = {};
