@@ -53,6 +53,7 @@ const SLAB_BYTES = 32 * 1024;
 /** Most that one frame may take of it, bytes. */
 const MAX_CUT_BYTES = 4 * 1024;
 let slab = Buffer.alloc(0);
+let slabMemory: ArrayBufferLike = slab.buffer;
 /** Bytes of the slab that frames have. */
 let taken = 0;
 
@@ -146,13 +147,14 @@ function cutRecord(
   if (slab.length - taken < room) {
     slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
     // As of Node's own pool: who transfers one frame would take the others along.
-    markAsUntransferable(slab.buffer);
+    slabMemory = slab.buffer;
+    markAsUntransferable(slabMemory);
     taken = 0;
   }
   const at = taken;
   const end = at + encodeRecordInto(binding, content, slab, options, at);
   taken = (end + 7) & ~7;
-  return new ViewBuffer(slab.buffer, at, end - at);
+  return new ViewBuffer(slabMemory, at, end - at);
 }
 
 /** As {@link encodeRecord}, in the thread pool. */

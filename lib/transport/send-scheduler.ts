@@ -61,7 +61,9 @@ export class SendScheduler {
   #pickClass(): number {
     let first = -1;
     for (let priority = 0; priority < this.#rings.length; priority++) {
-      if (this.#rings[priority]!.size === 0) continue;
+      const { size } = this.#rings[priority]!;
+      if (size === 0) continue;
+      if (size === this.#waiting) return priority; // nobody else waits
       if (first < 0) first = priority;
       else if (this.#passedBytes[priority]! >= starvationBytes) return priority;
     }

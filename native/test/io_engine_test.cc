@@ -136,6 +136,68 @@ TEST(many_connections_forward_and_give_all_memory_back) {
   });
 }
 
+TEST(a_crowd_with_much_to_read_pauses_calms_down_and_loses_nothing) {
+  on_both([](Tier tier) {
+    Rig rig(tier);
+    const uint16_t port = rig.listen(true);
+    constexpr uint32_t kClients = 24;
+    constexpr uint32_t kUnderWay = 3;
+    constexpr uint32_t kFrames = 160;
+    // Much, then little for long, then much again.
+    const auto size_of = [](uint32_t frame) { return frame / 20 % 7 == 0 ? 60'000 : 40; };
+    std::vector<bool> is_server(2048);
+    std::vector<uint32_t> heard(2048);
+    std::vector<uint32_t> sent(2048);
+    std::vector<Row> paused;
+    uint32_t closed = 0;
+    const auto send_next = [&](const Row& to) {
+      const uint32_t frame = sent[to.slot]++;
+      rig.send_frame(to, frame, std::vector<uint8_t>(size_of(frame), static_cast<uint8_t>(frame)));
+    };
+    for (uint32_t i = 0; i < kClients; ++i) rig.connect(port, true);
+    rig.run(
+        [&](Row& row) {
+          switch (Rig::type(row)) {
+            case RowType::kOpened:
+              is_server[row.slot] = row.length > 0;
+              rig.greet(row);
+              rig.command(row, CommandType::kResume);
+              break;
+            case RowType::kPreface:
+              rig.command(row, CommandType::kResume);
+              for (uint32_t i = 0; i < kUnderWay && !is_server[row.slot]; ++i) send_next(row);
+              break;
+            case RowType::kFrame:
+              CHECK(row.stream == heard[row.slot]++);
+              CHECK(row.length == static_cast<uint32_t>(size_of(row.stream)));
+              for (const uint8_t byte : rig.bytes(row)) CHECK(byte == (row.stream & 0xff));
+              if (is_server[row.slot]) {
+                rig.forward(row, CommandType::kForward);
+                if (row.stream % 5 > 0) break;
+                rig.command(row, CommandType::kPause);
+                paused.push_back(row);
+              } else if (sent[row.slot] < kFrames) {
+                send_next(row);
+              } else if (heard[row.slot] == kFrames) {
+                rig.command(row, CommandType::kDestroy);
+              }
+              break;
+            case RowType::kClosed:
+              CHECK(heard[row.slot] == kFrames);
+              ++closed;
+              break;
+            default:
+              break;
+          }
+        },
+        [&] {
+          for (const Row& row : std::exchange(paused, {})) rig.command(row, CommandType::kResume);
+          return closed == 2 * kClients;
+        });
+    CHECK(held_slabs(rig) == 0);
+  });
+}
+
 TEST(what_is_relayed_is_the_frame_as_it_came_unless_the_command_says_otherwise) {
   on_both([](Tier tier) {
     Rig rig(tier);

@@ -1,4 +1,4 @@
-/** A full `Connection`: streams, credit, priorities. Each message of a stream is answered on it. */
+/** A full `Connection`: streams, credit, priorities. Each message is answered on its stream, without a promise, as by the pipe. */
 import { Connection, ioTransport, systemClock } from '../../../lib/transport/index.ts';
 import type { Mode, Serving } from '../server.ts';
 
@@ -15,7 +15,7 @@ export async function connectionServer(mode: Mode): Promise<Serving> {
       onStream: (stream) => {
         stream.onMessage((message) => {
           messages++;
-          if (mode === 'echo') stream.send(message).catch(gone);
+          if (mode === 'echo') stream.post(message, {}, gone);
         });
         stream.onClose(gone);
       },

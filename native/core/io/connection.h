@@ -70,6 +70,10 @@ struct Connection {
   bool receiving = false;
   bool sending = false;
   bool stopping = false;  // a receive is being taken back
+  bool bulk = false;      // one of many with much to read: each is read when it is ready
+  bool watched = false;   // so it is now
+  uint32_t small_reads = 0;
+  uint64_t large_since = 0;  // poll in which it last received much
   uint32_t operations = 0;
   uint32_t interest = 0;
   std::unique_ptr<SendOperation> send_operation;

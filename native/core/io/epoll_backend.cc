@@ -11,8 +11,6 @@ namespace dwcp::io {
 namespace {
 
 constexpr int kAcceptsPerPoll = 256;
-/// A read into less room than this is not worth its system call.
-constexpr size_t kLeastRoom = 16 * 1024;
 /// Marks a listener among the pointers epoll keeps for us.
 constexpr uint64_t kListenerBit = 1;
 
@@ -134,11 +132,6 @@ bool EpollBackend::pending() {
   return ::poll(&self, 1, 0) > 0;
 }
 
-void EpollBackend::shut_down() {
-  if (slab_ != kNoSlab) pool_.release(slab_);
-  slab_ = kNoSlab;
-}
-
 void EpollBackend::accept_all(Listener& listener) {
   for (int i = 0; i < kAcceptsPerPoll; ++i) {
     const int fd = accept4(listener.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -158,16 +151,14 @@ void EpollBackend::finish_connect(Connection& connection) {
 }
 
 size_t EpollBackend::read_once(Connection& connection) {
-  if (!open_slab()) {
+  const auto room = reads_.room();
+  if (room.empty()) {
     sink_.on_starved(connection);
     return 0;
   }
-  uint8_t* data = pool_.data(slab_) + filled_;
-  const ssize_t size = recv(connection.fd, data, kSlabSize - filled_, MSG_DONTWAIT);
+  const ssize_t size = recv(connection.fd, room.data(), room.size(), MSG_DONTWAIT);
   if (size > 0) {
-    pool_.retain(slab_);
-    filled_ += static_cast<size_t>(size);
-    sink_.on_receive(connection, {slab_, data, static_cast<size_t>(size)});
+    sink_.on_receive(connection, reads_.take(static_cast<size_t>(size)));
     return static_cast<size_t>(size);
   }
   if (size == 0) {
@@ -176,18 +167,6 @@ size_t EpollBackend::read_once(Connection& connection) {
     sink_.on_end(connection, errno);
   }
   return 0;
-}
-
-bool EpollBackend::open_slab() {
-  // All that was read into it is dealt with: begin again where the cache is warm.
-  if (slab_ != kNoSlab && pool_.sole_user(slab_)) filled_ = 0;
-  if (slab_ != kNoSlab && kSlabSize - filled_ >= kLeastRoom) return true;
-  const SlabId next = pool_.acquire(SlabUse::kReceive);
-  if (next == kNoSlab) return false;
-  if (slab_ != kNoSlab) pool_.release(slab_);
-  slab_ = next;
-  filled_ = 0;
-  return true;
 }
 
 void EpollBackend::update(Connection& connection) {

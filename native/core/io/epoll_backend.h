@@ -8,13 +8,14 @@
 #include <array>
 
 #include "core/io/backend.h"
+#include "core/io/read_slab.h"
 
 namespace dwcp::io {
 
 class EpollBackend final : public Backend {
  public:
   EpollBackend(BackendSink& sink, SlabPool& pool, TickBudget& budget)
-      : sink_(sink), pool_(pool), budget_(budget) {}
+      : sink_(sink), reads_(pool), budget_(budget) {}
   ~EpollBackend() override;
 
   /// 0 or a negative errno.
@@ -31,8 +32,8 @@ class EpollBackend final : public Backend {
   void poll() override;
   void submit() override {}
   bool pending() override;
-  size_t standing() const override { return slab_ != kNoSlab && pool_.sole_user(slab_) ? 1 : 0; }
-  void shut_down() override;
+  size_t standing() const override { return reads_.standing(); }
+  void shut_down() override { reads_.close(); }
 
  private:
   void accept_all(Listener& listener);
@@ -41,20 +42,17 @@ class EpollBackend final : public Backend {
   size_t handle(const epoll_event& event);
   size_t handle_input(Connection& connection, uint32_t events);
   void forget(const void* object);
-  bool open_slab();
   void watch(Connection& connection, uint32_t interest);
   void update(Connection& connection);
 
   BackendSink& sink_;
-  SlabPool& pool_;
+  ReadSlab reads_;
   TickBudget& budget_;
   // Events told and not yet handled: the next poll begins with them, or the first would always win.
   std::array<epoll_event, 256> events_{};
   size_t next_event_ = 0;
   size_t events_end_ = 0;
   int epoll_ = -1;
-  SlabId slab_ = kNoSlab;
-  size_t filled_ = 0;
 };
 
 }  // namespace dwcp::io

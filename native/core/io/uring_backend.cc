@@ -14,23 +14,16 @@ namespace {
 
 constexpr unsigned kEntries = 1024;
 constexpr unsigned kCompletions = 16384;
-constexpr unsigned kBuffers = 64;
-constexpr uint16_t kGroup = 0;
 constexpr uint64_t kOperationMask = 7;
-constexpr unsigned kBufferMore = 1U << 4;  // IORING_CQE_F_BUF_MORE
 constexpr int kSubmitRounds = 4;
 constexpr unsigned kShutdownMs = 200;
 constexpr unsigned kProofMs = 200;
-
-uint64_t mark(const void* object, uint8_t operation) {
-  return reinterpret_cast<uintptr_t>(object) | operation;
-}
 
 }  // namespace
 
 int UringBackend::start() {
   if (const int error = uring_.start(kEntries, kCompletions); error < 0) return error;
-  if (const int error = buffers_.start(uring_, kBuffers, kGroup); error < 0) return error;
+  if (const int error = buffers_.start(uring_, kMostLent, kGroup); error < 0) return error;
   lend();
   return prove();
 }
@@ -44,7 +37,7 @@ void UringBackend::listen(Listener& listener) {
 
 void UringBackend::unlisten(Listener& listener) {
   if (listener.operations == 0) return;
-  prepare_cancel(mark(&listener, static_cast<uint8_t>(Operation::kAccept)), 0, nullptr);
+  prepare_cancel(mark(&listener, Operation::kAccept), 0, nullptr);
 }
 
 void UringBackend::connect(Connection& connection, const sockaddr_storage& address) {
@@ -52,23 +45,6 @@ void UringBackend::connect(Connection& connection, const sockaddr_storage& addre
   auto& entry = prepare(Operation::kConnect, IORING_OP_CONNECT, connection.fd, &connection);
   entry.addr = reinterpret_cast<uintptr_t>(connection.peer.get());
   entry.off = address.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
-  ++connection.operations;
-}
-
-void UringBackend::receive(Connection& connection) {
-  if (connection.wants_input() == connection.receiving) return;
-  if (connection.receiving) {
-    // Asked once; the last completion comes, and then it is armed again if it is wanted again.
-    if (connection.stopping) return;
-    connection.stopping = true;
-    prepare_cancel(mark(&connection, static_cast<uint8_t>(Operation::kReceive)), 0, &connection);
-    return;
-  }
-  auto& entry = prepare(Operation::kReceive, IORING_OP_RECV, connection.fd, &connection);
-  entry.ioprio = IORING_RECV_MULTISHOT;
-  entry.flags = IOSQE_BUFFER_SELECT;
-  entry.buf_group = kGroup;
-  connection.receiving = true;
   ++connection.operations;
 }
 
@@ -104,6 +80,8 @@ void UringBackend::cancel(Connection& connection) {
 
 void UringBackend::poll() {
   uring_.settle();
+  ++polls_;
+  large_ = 0;
   // Bounded: completions that come while these are handled wait for the next poll.
   for (unsigned i = 0; i < kCompletions; ++i) {
     const io_uring_cqe* completion = uring_.peek();
@@ -131,19 +109,20 @@ void UringBackend::shut_down() {
   auto& entry = uring_.entry();
   entry.opcode = IORING_OP_ASYNC_CANCEL;
   entry.cancel_flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
-  entry.user_data = mark(nullptr, static_cast<uint8_t>(Operation::kCancel));
+  entry.user_data = mark(nullptr, Operation::kCancel);
   ++in_flight_;
   for (unsigned waited = 0; in_flight_ > 0 && waited < kShutdownMs; ++waited) {
     uring_.wait(1, 1);
     poll();
   }
+  reads_.close();
 }
 
 io_uring_sqe& UringBackend::prepare(Operation operation, uint8_t opcode, int fd, void* object) {
   auto& entry = uring_.entry();
   entry.opcode = opcode;
   entry.fd = fd;
-  entry.user_data = mark(object, static_cast<uint8_t>(operation));
+  entry.user_data = mark(object, operation);
   ++in_flight_;
   return entry;
 }
@@ -177,6 +156,9 @@ void UringBackend::handle(const io_uring_cqe& completion) {
     case Operation::kReceive:
       received(connection, completion);
       break;
+    case Operation::kReady:
+      ready(connection, completion.res);
+      break;
     case Operation::kSend:
       sent(connection, completion.res);
       break;
@@ -193,70 +175,12 @@ void UringBackend::accepted(Listener& listener, const io_uring_cqe& completion) 
   if (last && !listener.closing) listen(listener);
 }
 
-void UringBackend::received(Connection& connection, const io_uring_cqe& completion) {
-  if ((completion.flags & IORING_CQE_F_BUFFER) != 0) {
-    const SlabId slab = completion.flags >> IORING_CQE_BUFFER_SHIFT;
-    const auto size = static_cast<uint32_t>(completion.res > 0 ? completion.res : 0);
-    const uint32_t start = filled_[slab];
-    filled_[slab] += size;
-    if (size > 0) {
-      pool_.retain(slab);
-      sink_.on_receive(connection, {slab, pool_.data(slab) + start, size});
-    }
-    if ((completion.flags & kBufferMore) == 0) {
-      --lent_;
-      is_lent_[slab] = false;
-      pool_.release(slab);
-    }
-  }
-  if ((completion.flags & IORING_CQE_F_MORE) != 0) return;
-  connection.receiving = false;
-  connection.stopping = false;
-  if (completion.res == 0) {
-    sink_.on_end(connection, 0);
-  } else if (completion.res == -ENOBUFS) {
-    // The kernel came faster than slabs go back: lend it more from now on.
-    if (wanted_ < kBuffers && wanted_ < pool_.budget_slabs() / 8) wanted_ *= 2;
-    lend();
-    if (lent_ == 0) sink_.on_starved(connection);
-  } else if (completion.res < 0 && completion.res != -ECANCELED && completion.res != -EINTR &&
-             completion.res != -EAGAIN) {
-    sink_.on_end(connection, -completion.res);
-  }
-  if (connection.live()) receive(connection);
-}
-
 void UringBackend::sent(Connection& connection, int result) {
   connection.sending = false;
   if (result == -EINTR || result == -EAGAIN) result = 0;
   if (result < 0) return sink_.on_sent(connection, 0, -result);
   sink_.on_sent(connection, static_cast<size_t>(result), 0);
   if (connection.live()) send(connection);
-}
-
-size_t UringBackend::standing() const {
-  size_t count = 0;
-  for (SlabId slab = 0; slab < is_lent_.size(); ++slab) {
-    if (is_lent_[slab] && pool_.sole_user(slab)) ++count;
-  }
-  return count;
-}
-
-/// Keeps the kernel supplied with slabs.
-void UringBackend::lend() {
-  bool added = false;
-  while (lent_ < wanted_) {
-    const SlabId slab = pool_.acquire(SlabUse::kReceive);
-    if (slab == kNoSlab) break;
-    if (slab >= filled_.size()) filled_.resize(pool_.slabs(), 0);
-    is_lent_.resize(filled_.size(), false);
-    filled_[slab] = 0;
-    buffers_.add(pool_.data(slab), kSlabSize, static_cast<uint16_t>(slab));
-    ++lent_;
-    is_lent_[slab] = true;
-    added = true;
-  }
-  if (added) buffers_.publish();
 }
 
 /// One multishot receive over a socket pair: what the kernel claims and what it does may differ,
