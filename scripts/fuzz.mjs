@@ -8,7 +8,7 @@ import { setup } from './setup.mjs';
 
 const { fuzz } = JSON.parse(readFileSync(join(root, 'native/sources.json'), 'utf8'));
 const nativeTargets = fuzz.map((file) => basename(file, '_fuzz.cc'));
-const scriptTargets = ['hello', 'rpc_header'];
+const scriptTargets = ['hello', 'rpc_header', 'chunks'];
 const targets = [...nativeTargets, ...scriptTargets];
 
 /** Fuzzes a decoder in TypeScript, or replays an input when a file stands in place of the seconds. */

@@ -1,4 +1,6 @@
 /** The fuzzer of the TypeScript decoders: a short run finds nothing in them, and finds what is planted. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { fuzz } from '../fuzz/fuzzer.ts';
 import type { FuzzTarget } from '../fuzz/decoded.ts';
@@ -13,6 +15,17 @@ for (const [name, target] of Object.entries(targets)) {
     t.true(report.reached > 500);
   });
 }
+
+test.serial('the command knows every target', (t) => {
+  const script = fileURLToPath(new URL('../../../scripts/fuzz.mjs', import.meta.url));
+  const { stdout, status } = spawnSync(process.execPath, [script], { encoding: 'utf8' });
+  t.is(status, 2);
+  const told = stdout
+    .replace(/^.*targets: /s, '')
+    .trim()
+    .split(', ');
+  for (const name of Object.keys(targets)) t.true(told.includes(name), name);
+});
 
 test.serial('a defect behind several comparisons is found, and its input shows it again', (t) => {
   const target: FuzzTarget = {
