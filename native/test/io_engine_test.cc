@@ -198,6 +198,57 @@ TEST(a_crowd_with_much_to_read_pauses_calms_down_and_loses_nothing) {
   });
 }
 
+TEST(a_flood_is_read_a_few_slabs_at_a_time_and_pauses_in_the_middle) {
+  on_both([](Tier tier) {
+    Rig rig(tier);
+    const uint16_t port = rig.listen(false);
+    constexpr uint32_t kBlock = 64 * 1024;
+    constexpr uint32_t kBlocks = 256;
+    constexpr uint32_t kAhead = 24;
+    uint32_t sent = 0;
+    uint64_t received = 0;
+    uint64_t in_turn = 0;
+    uint64_t most = 0;
+    Row server{};
+    const Row client = rig.connect(port, false);
+    bool opened = false;
+    bool ended = false;
+    bool pause = false;
+    rig.run(
+        [&](Row& row) {
+          if (Rig::type(row) == RowType::kOpened) {
+            if (row.length > 0) server = row;
+            rig.command(row, CommandType::kResume);
+            opened = true;
+          } else if (Rig::type(row) == RowType::kChunk) {
+            CHECK(row.slot == server.slot);
+            for (const uint8_t byte : rig.bytes(row)) CHECK(byte == (received++ / kBlock & 0xff));
+            in_turn += row.length;
+            pause = true;
+          } else if (Rig::type(row) == RowType::kEnded) {
+            ended |= row.slot == server.slot;
+          }
+        },
+        [&] {
+          most = std::max(most, std::exchange(in_turn, 0));
+          // Paused for a turn after each that brought something, so that more comes together.
+          if (server.generation > 0) {
+            rig.command(server, pause ? CommandType::kPause : CommandType::kResume);
+          }
+          pause = false;
+          while (opened && sent < kBlocks && sent < received / kBlock + kAhead) {
+            rig.send_bytes(client, std::string(kBlock, static_cast<char>(sent++)));
+            if (sent == kBlocks) rig.command(client, CommandType::kFinish);
+          }
+          return ended;
+        });
+    CHECK(received == uint64_t{kBlock} * kBlocks);
+    CHECK(most > kSlabSize);
+    CHECK(most <= 16 * kSlabSize);
+    CHECK(held_slabs(rig) == 0);
+  });
+}
+
 TEST(what_is_relayed_is_the_frame_as_it_came_unless_the_command_says_otherwise) {
   on_both([](Tier tier) {
     Rig rig(tier);

@@ -11,6 +11,8 @@ namespace dwcp::io {
 namespace {
 
 constexpr int kAcceptsPerPoll = 256;
+/// Reads in a row of a connection that fills a slab with each: 1 MiB, which the nearer caches hold.
+constexpr int kReadsPerPoll = 8;
 /// Marks a listener among the pointers epoll keeps for us.
 constexpr uint64_t kListenerBit = 1;
 
@@ -110,7 +112,7 @@ size_t EpollBackend::handle(const epoll_event& event) {
 
 size_t EpollBackend::handle_input(Connection& connection, uint32_t events) {
   if ((events & (EPOLLIN | EPOLLERR | EPOLLHUP)) == 0) return 0;
-  if (connection.wants_input()) return read_once(connection);
+  if (connection.wants_input()) return read(connection);
   if ((events & (EPOLLERR | EPOLLHUP)) == 0) return 0;
   // Nobody reads, and these two cannot be switched off; the reset must be told all the same.
   int error = 0;
@@ -148,6 +150,18 @@ void EpollBackend::finish_connect(Connection& connection) {
   getsockopt(connection.fd, SOL_SOCKET, SO_ERROR, &error, &size);
   watch(connection, 0);
   sink_.on_connect(connection, error);
+}
+
+/// Reads until less comes than a slab: much at once then costs one system call a slab, not three
+/// and a turn of the event loop.
+size_t EpollBackend::read(Connection& connection) {
+  size_t size = 0;
+  for (int i = 0; i < kReadsPerPoll && connection.wants_input(); ++i) {
+    const size_t more = read_once(connection);
+    size += more;
+    if (more < kSlabSize) break;
+  }
+  return size;
 }
 
 size_t EpollBackend::read_once(Connection& connection) {

@@ -38,6 +38,7 @@ class EpollBackend final : public Backend {
  private:
   void accept_all(Listener& listener);
   void finish_connect(Connection& connection);
+  size_t read(Connection& connection);
   size_t read_once(Connection& connection);
   size_t handle(const epoll_event& event);
   size_t handle_input(Connection& connection, uint32_t events);
