@@ -192,13 +192,25 @@ function resolveArea<T extends object>(area: string, defaults: T, overrides: Par
 /** Room for what goes with a value or a payload in its message, bytes. */
 const MESSAGE_OVERHEAD_BYTES = 512 * KiB;
 
-/** What is taken here must also fit the messages it travels in. */
-function checkTogether({ link, state, call }: Limits): void {
-  const { maxFramePayloadBytes, maxMessageBytes, maxSendQueueBytes } = link;
+/**
+ * The defaults of a link with a user's overrides applied.
+ * @throws ERR_DWCP_INVALID_ARG for an unknown limit, one that is not a positive integer, or frames of another size than
+ *   the wire format has
+ * @example resolveLinkLimits({ maxStreams: 8 }).maxStreams // 8
+ */
+export function resolveLinkLimits(overrides: Partial<LinkLimits> = {}): LinkLimits {
+  const limits = resolveArea('link', defaultLimits.link, overrides);
+  const { maxFramePayloadBytes } = limits;
   if (maxFramePayloadBytes !== defaultLimits.link.maxFramePayloadBytes) {
     const fixed = `${defaultLimits.link.maxFramePayloadBytes}, as the wire format has it`;
     invalidArg('limits.link.maxFramePayloadBytes', fixed, maxFramePayloadBytes);
   }
+  return limits;
+}
+
+/** What is taken here must also fit the messages it travels in. */
+function checkTogether({ link, state, call }: Limits): void {
+  const { maxMessageBytes, maxSendQueueBytes } = link;
   if (maxMessageBytes > maxSendQueueBytes) {
     invalidArg('limits.link.maxMessageBytes', 'at most maxSendQueueBytes', maxMessageBytes);
   }
@@ -221,7 +233,7 @@ function checkTogether({ link, state, call }: Limits): void {
 export function resolveLimits(overrides: LimitOverrides = {}): Limits {
   checkOptions('limits', overrides, areas);
   const limits = {
-    link: resolveArea('link', defaultLimits.link, overrides.link),
+    link: resolveLinkLimits(overrides.link),
     codec: resolveArea('codec', defaultLimits.codec, overrides.codec),
     state: resolveArea('state', defaultLimits.state, overrides.state),
     call: resolveArea('call', defaultLimits.call, overrides.call),

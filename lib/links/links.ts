@@ -6,7 +6,7 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../clock.ts';
 import { DwcpError, type ErrorCode, isDwcpError } from '../errors.ts';
-import { defaultLimits } from '../limits.ts';
+import { resolveLinkLimits } from '../limits.ts';
 import type { LinkLimits } from '../limits.ts';
 import type { Random } from '../random.ts';
 import { silentLogger } from '../telemetry/logger.ts';
@@ -109,7 +109,7 @@ class LinkHub extends EventEmitter<LinkEvents> implements NodeLinks {
     encodeHello(options.self());
     this.#options = options;
     this.#clock = options.clock;
-    this.#limits = { ...defaultLimits.link, ...options.limits };
+    this.#limits = resolveLinkLimits(options.limits);
     this.#logger = options.logger ?? silentLogger;
     const { authorize, rights, transport, clock } = options;
     this.#permission = new Permission({ authorize, rights, logger: this.#logger });

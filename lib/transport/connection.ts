@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../clock.ts';
 import { DwcpError, type ErrorCode } from '../errors.ts';
-import { defaultLimits, type LinkLimits } from '../limits.ts';
+import { resolveLinkLimits, type LinkLimits } from '../limits.ts';
 import { ConnectionStream, type StreamHost } from './connection-stream.ts';
 import { checkKindAndFlags } from './envelope.ts';
 import {
@@ -101,7 +101,7 @@ export class Connection implements StreamHost {
     this.#options = options;
     this.pipe = options.pipe;
     this.#clock = options.clock;
-    this.limits = { ...defaultLimits.link, ...options.limits };
+    this.limits = resolveLinkLimits(options.limits);
     this.#budget = new InboundBudget(this.limits.maxAssemblyBytes, this.limits.maxMessageBytes);
     this.#inboundContext = {
       clock: options.clock,

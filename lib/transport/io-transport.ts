@@ -6,7 +6,7 @@
 import { getSystemErrorName } from 'node:util';
 import { systemClock } from '../clock.ts';
 import { DwcpError, invalidArg } from '../errors.ts';
-import { defaultLimits } from '../limits.ts';
+import { resolveLinkLimits } from '../limits.ts';
 import { native } from '../native/load.ts';
 import { Engine, type EngineCounters } from './engine/engine.ts';
 import { EngineTransport } from './engine/engine-transport.ts';
@@ -161,7 +161,7 @@ function secureTransport(options: SecureIoOptions): SecureTransport {
     ...options,
     engine,
     clock: options.clock ?? systemClock,
-    limits: { ...defaultLimits.link, ...options.limits },
+    limits: resolveLinkLimits(options.limits),
   });
 }
 
@@ -184,7 +184,7 @@ export function ioTransport(options: NetTransportOptions | SecureIoOptions = {})
   return new EngineTransport({
     engine,
     clock: options.clock ?? systemClock,
-    limits: { ...defaultLimits.link, ...options.limits },
+    limits: resolveLinkLimits(options.limits),
     allowPlaintext: options.allowPlaintext ?? false,
     onRefused: options.onRefused,
   });

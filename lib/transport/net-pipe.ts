@@ -2,7 +2,7 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { type Clock, systemClock } from '../clock.ts';
 import type { DwcpError } from '../errors.ts';
-import { defaultLimits, type LinkLimits } from '../limits.ts';
+import { resolveLinkLimits, type LinkLimits } from '../limits.ts';
 import { dial } from './dial.ts';
 import type { PipeTransport } from './frame-pipe.ts';
 import { HalfOpen, knockOf } from './half-open.ts';
@@ -31,7 +31,7 @@ export interface NetTransportOptions {
  */
 export function netTransport(options: NetTransportOptions = {}): PipeTransport {
   const clock = options.clock ?? systemClock;
-  const limits = { ...defaultLimits.link, ...options.limits };
+  const limits = resolveLinkLimits(options.limits);
   const allowPlaintext = options.allowPlaintext ?? false;
   const onRefused = options.onRefused ?? (() => {});
   const plain = { tier: 'net', secure: false, identity: undefined, clock, limits } as const;

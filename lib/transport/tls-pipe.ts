@@ -15,7 +15,7 @@ import {
 } from 'node:tls';
 import { type Clock, systemClock } from '../clock.ts';
 import { DwcpError, isDwcpError } from '../errors.ts';
-import { defaultLimits, type LinkLimits } from '../limits.ts';
+import { resolveLinkLimits, type LinkLimits } from '../limits.ts';
 import { dial } from './dial.ts';
 import type { PipeTransport } from './frame-pipe.ts';
 import { HalfOpen, knockOf } from './half-open.ts';
@@ -77,7 +77,7 @@ class NodeTls implements TlsTransport {
 
   constructor(options: TlsTransportOptions) {
     this.#clock = options.clock ?? systemClock;
-    this.#limits = { ...defaultLimits.link, ...options.limits };
+    this.#limits = resolveLinkLimits(options.limits);
     this.#onRefused = options.onRefused ?? (() => {});
     this.#identity = options.identity;
     this.#cluster = ownIdentity(options.identity.cert).cluster;

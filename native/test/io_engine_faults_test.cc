@@ -255,3 +255,124 @@ TEST(a_peer_that_is_dead_is_noticed_by_keepalive) {
     CHECK(error == ETIMEDOUT);
   });
 }
+
+namespace {
+
+/// A socket the engine knows nothing of, connected to `port`.
+int dial(uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  sockaddr_storage address;
+  CHECK(read_address("127.0.0.1", port, address));
+  const int result = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(sockaddr_in));
+  CHECK(result == 0 || errno == EINPROGRESS);
+  return fd;
+}
+
+/// Writes all of `bytes`, which the socket has room for once it is connected.
+void write_all(int fd, std::span<const uint8_t> bytes) {
+  for (int tries = 0; !bytes.empty(); ++tries) {
+    CHECK(tries < 5000);
+    const ssize_t size = write(fd, bytes.data(), bytes.size());
+    if (size > 0) bytes = bytes.subspan(static_cast<size_t>(size));
+    if (size < 0) usleep(1000);
+  }
+}
+
+/// Sockets that close with their test.
+struct Sockets {
+  ~Sockets() {
+    for (const int fd : open) close(fd);
+  }
+  int add(uint16_t port) { return open.emplace_back(dial(port)); }
+
+  std::vector<int> open;
+};
+
+/// Greets who connects, and tells of frames.
+void serve(Rig& rig, const Row& row, const std::function<void(const Row&)>& on_frame) {
+  if (Rig::type(row) == RowType::kOpened) rig.greet(row);
+  if (Rig::type(row) == RowType::kOpened || Rig::type(row) == RowType::kPreface) {
+    rig.command(row, CommandType::kResume);
+  }
+  if (Rig::type(row) == RowType::kFrame) on_frame(row);
+}
+
+}  // namespace
+
+TEST(peers_that_begin_frames_and_stop_hold_nobody_up_for_long) {
+  on_both([](Tier tier) {
+    EngineOptions options;
+    options.budget_bytes = 8 << 20;
+    Rig rig(tier, options);
+    const uint16_t port = rig.listen(true);
+    constexpr size_t kSlow = 100;
+    constexpr size_t kBegun = 60'000;
+    Frames begun;
+    begun.add(65'536);
+    begun.bytes.resize(8 + kHeaderSize + kBegun);
+    Frames whole;
+    whole.add(40'000);
+    Sockets slow;
+    for (size_t i = 0; i < kSlow; ++i) slow.add(port);
+    size_t written = 0;
+    int frames = 0;
+    const auto on_row = [&](Row& row) { serve(rig, row, [&](const Row&) { ++frames; }); };
+    rig.run(on_row, [&] {
+      if (written < kSlow) write_all(slow.open[written++], begun.bytes);
+      return written == kSlow;
+    });
+    Sockets good;
+    for (int i = 0; i < 20; ++i) write_all(good.add(port), whole.bytes);
+    int looks = 0;
+    int turns = 0;
+    rig.run(on_row, [&] {
+      if (++turns % 200 == 0 && ++looks > 0) look(rig);
+      return frames == 20;
+    });
+    CHECK(looks <= 10);
+    CHECK(rig.counters.evictions < kSlow);
+  });
+}
+
+TEST(peers_that_read_nothing_hold_nobody_up_for_long) {
+  on_both([](Tier tier) {
+    EngineOptions options;
+    options.budget_bytes = 8 << 20;
+    Rig rig(tier, options);
+    const uint16_t port = rig.listen(true);
+    Frames asking;
+    asking.add(10);
+    Sockets idle;
+    for (int i = 0; i < 4; ++i) write_all(idle.add(port), asking.bytes);
+    std::vector<Row> askers;
+    int frames = 0;
+    const std::vector<uint8_t> answer(60'000, 5);
+    const auto on_row = [&](Row& row) {
+      serve(rig, row, [&](const Row& from) {
+        if (askers.size() < 4) {
+          askers.push_back(from);
+        } else {
+          ++frames;
+        }
+      });
+    };
+    // What the kernel takes is not in the way; the rest is.
+    rig.run(on_row, [&] {
+      const bool stuck = rig.engine.pool().used() > 40;
+      if (!stuck && askers.size() == 4) {
+        for (const Row& asker : askers) rig.send_frame(asker, 1, answer);
+      }
+      return stuck;
+    });
+    Sockets good;
+    for (int i = 0; i < 20; ++i) write_all(good.add(port), asking.bytes);
+    int looks = 0;
+    int turns = 0;
+    rig.run(on_row, [&] {
+      if (++turns % 200 == 0 && ++looks > 0) look(rig);
+      return frames == 20;
+    });
+    CHECK(looks <= 10);
+    CHECK(rig.counters.evictions <= 4);
+  });
+}

@@ -9,6 +9,7 @@ import {
   encodePreface,
   FrameEncoder,
   FrameKind,
+  ioTransport,
   listen,
   type ListenOptions,
   type MessageConnection,
@@ -205,6 +206,31 @@ export function largeMessages(tier: 'uring' | 'epoll' | 'net'): void {
     await until(() => drained > 0, 'the drain');
     t.false(connection.closed);
     t.true(connection.send(Buffer.of(1)));
+  });
+
+  test(`${tier}: what is not data is one frame, and a longer one touches nobody's memory`, async (t) => {
+    const held: { readonly payload: Uint8Array; release(): void }[] = [];
+    const onBatch: ListenOptions['onBatch'] = (batch) => {
+      while (batch.next()) held.push(batch.retain());
+    };
+    const connection = await meet(t, { onBatch });
+    for (let i = 0; i < 40; i++) connection.send(Buffer.alloc(60_000, 7));
+    await until(() => held.length === 40, 'the messages');
+    for (const message of held.splice(0, 6)) message.release();
+    const long = Buffer.alloc(MiB, 0xee);
+    for (const kind of [FrameKind.chunk, FrameKind.bundle]) {
+      t.throws(() => connection.send(long, { kind }), { code: 'ERR_DWCP_LIMIT' });
+    }
+    t.true(held.every(({ payload }) => payload.every((byte) => byte === 7)));
+    t.false(connection.closed);
+    for (const message of held) message.release();
+  });
+
+  test(`${tier}: frames of another size than the wire's are refused as a limit`, async (t) => {
+    const options = { ...loopback, onMessage: () => {}, limits: { maxFramePayloadBytes: MiB } };
+    await t.throwsAsync(listen(options), { code: 'ERR_DWCP_INVALID_ARG' });
+    await t.throwsAsync(connect({ ...options, port: 9 }), { code: 'ERR_DWCP_INVALID_ARG' });
+    t.throws(() => ioTransport({ limits: options.limits }), { code: 'ERR_DWCP_INVALID_ARG' });
   });
 
   test(`${tier}: a limit that no queue could hold is refused`, async (t) => {

@@ -227,6 +227,8 @@ export class Engine {
   #stage(sizeBytes: number): number {
     // A frame never begins at the very end of a slab: its address would name the next one.
     if (this.#staged + sizeBytes >= this.#stagedEnd) {
+      // Whoever calls has checked; more would be written over the next slab.
+      if (sizeBytes >= slabBytes) throw new RangeError(`${sizeBytes} bytes do not fit a slab`);
       const slab = this.#binding.stage();
       if (slab < 0) return -1;
       this.#staged = slab * slabBytes;

@@ -61,11 +61,13 @@ export class EngineConnection implements MessageConnection {
     this.check(sizeBytes);
     if (!this.#options.framed) return this.raw(payload);
     const flags = head.flags ?? 0;
+    const { maxFramePayloadBytes } = this.#options.limits;
     if (!this.join || (head.kind ?? FrameKind.data) !== FrameKind.data) {
+      if (sizeBytes > maxFramePayloadBytes) throw frameTooLong(sizeBytes, maxFramePayloadBytes);
       return this.#frame(head, flags, payload);
     }
     let open = true;
-    cutMessage(payload, this.#options.limits.maxFramePayloadBytes, flags, (piece, cutFlags) => {
+    cutMessage(payload, maxFramePayloadBytes, flags, (piece, cutFlags) => {
       open = this.#frame(head, cutFlags, piece);
     });
     return open;
@@ -97,7 +99,7 @@ export class EngineConnection implements MessageConnection {
   #tooLong(sizeBytes: number): DwcpError {
     const { limits, maxMessageBytes } = this.#options;
     if (maxMessageBytes > 0) return tooLarge(maxMessageBytes);
-    return tooLong(sizeBytes, { maxPayloadBytes: limits.maxFramePayloadBytes, checksum: true });
+    return frameTooLong(sizeBytes, limits.maxFramePayloadBytes);
   }
 
   #frame(head: MessageHead, flags: number, payload: Uint8Array): boolean {
@@ -146,3 +148,8 @@ export class EngineConnection implements MessageConnection {
 }
 
 const plainHead: MessageHead = {};
+
+/** Only messages of data are cut into frames. */
+function frameTooLong(sizeBytes: number, maxPayloadBytes: number): DwcpError {
+  return tooLong(sizeBytes, { maxPayloadBytes, checksum: true });
+}

@@ -1,7 +1,7 @@
 /** Options of the batch API, checked, with their defaults. */
 import { type Clock, systemClock } from '../../clock.ts';
 import { DwcpError, invalidArg } from '../../errors.ts';
-import { defaultLimits, type LinkLimits } from '../../limits.ts';
+import { resolveLinkLimits, type LinkLimits } from '../../limits.ts';
 import type { IoSocketOptions } from '../../native/io-contract.ts';
 import type { OnRefused } from '../inbound-refusals.ts';
 import type { MessageHandlers } from './batch.ts';
@@ -105,7 +105,7 @@ export function resolveMessageOptions(options: ListenOptions & ConnectOptions): 
   if (!Number.isInteger(port) || port < 0 || port > 65_535) invalidArg('port', 'a port', port);
   const { congestion = '' } = options;
   if (!/^[\w-]{0,15}$/.test(congestion)) invalidArg('congestion', 'a name', congestion);
-  const limits = { ...defaultLimits.link, ...options.limits };
+  const limits = resolveLinkLimits(options.limits);
   const maxQueueBytes = checkCount('maxQueueBytes', options.maxQueueBytes, defaultMaxQueueBytes);
   return {
     handlers: { onBatch, onMessage, onOpen, onDrain, onClose },

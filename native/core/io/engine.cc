@@ -130,10 +130,7 @@ bool Engine::watch() {
   const size_t standing = backend_->standing() + assembly_.standing() + outgoing_.standing() +
                           sealed_.standing() + staged;
   counters_.slabs_held = static_cast<double>(pool_.used() - standing);
-  const bool starving = !starved_.empty() && !pool_.available(SlabUse::kAssembly);
-  // Who reads nothing may hold what others would receive into; that often passes by itself.
-  if (starving && !evict_slowest() && was_starving_) make_room();
-  was_starving_ = starving;
+  relieve();
   revive_starved();
   watch_unread();
   backend_->submit();
@@ -278,8 +275,6 @@ void Engine::on_sent(Connection& connection, size_t size, int error) {
   if (connection.phase == Phase::kFinishing && connection.output.empty()) list(connection);
 }
 
-void Engine::on_starved(Connection& connection) { starve(connection, SlabUse::kReceive); }
-
 void Engine::on_idle(Connection& connection) {
   if (connection.phase != Phase::kEnding || connection.closed_news) return;
   close(std::exchange(connection.fd, -1));
@@ -346,74 +341,6 @@ void Engine::drop_input(Connection& connection) {
   connection.input.clear();
   connection.input_first = 0;
   if (connection.tls) connection.tls->drop_input();
-}
-
-void Engine::starve(Connection& connection, SlabUse use) {
-  connection.starved_for = use;
-  if (connection.starved) return;
-  connection.starved = true;
-  starved_.push_back(&connection);
-}
-
-void Engine::revive_starved() {
-  if (starved_.empty() || !pool_.available(SlabUse::kAssembly)) return;
-  for (Connection* connection : std::exchange(starved_, {})) {
-    if (!connection->live()) continue;
-    if (!pool_.available(connection->starved_for)) {
-      starved_.push_back(connection);
-      continue;
-    }
-    connection->starved = false;
-    backend_->receive(*connection);
-    const bool shaking = connection->tls && !connection->tls->established();
-    if (shaking || connection->has_input()) list(*connection);
-  }
-}
-
-/// Memory is used up and nobody gives any back: the connection that has been at one frame for the
-/// longest pays, or peers that begin frames and stop could hold all others up. False when nobody
-/// is.
-bool Engine::evict_slowest() {
-  Connection* slowest = nullptr;
-  for (const auto& connection : connections_) {
-    if (!connection->live() || connection->reader.at_boundary()) continue;
-    if (slowest == nullptr || connection->frame_since < slowest->frame_since) {
-      slowest = connection.get();
-    }
-  }
-  if (slowest == nullptr) return false;
-  counters_.evictions += 1;
-  end(*slowest, ENOBUFS);
-  return true;
-}
-
-/// Memory for sending is used up: of the peers that do not take what was sent to them, the one with
-/// the most in its queue pays, not whoever asks next. Returns what it held, bytes; 0 when nobody is
-/// behind.
-size_t Engine::evict_fullest() {
-  Connection* fullest = nullptr;
-  for (const auto& connection : connections_) {
-    if (!connection->live() || !connection->sending) continue;
-    if (fullest == nullptr || connection->queued_bytes() > fullest->queued_bytes()) {
-      fullest = connection.get();
-    }
-  }
-  if (fullest == nullptr) return 0;
-  const size_t held = std::max<size_t>(fullest->queued_bytes(), 1);
-  counters_.evictions += 1;
-  end(*fullest, ENOBUFS);
-  return held;
-}
-
-/// Those who read nothing hold so much that nobody else can receive: as many of them end as hold
-/// what is missing. Their slabs come back once the kernel has let go of them.
-void Engine::make_room() {
-  const size_t missing = pool_.excess(SlabUse::kAssembly) * kSlabSize;
-  for (size_t freed = 0; freed < missing;) {
-    const size_t held = evict_fullest();
-    if (held == 0) return;
-    freed += held;
-  }
 }
 
 void Engine::publish() {

@@ -130,7 +130,9 @@ class Engine final : public BackendSink {
   void revive_starved();
   bool evict_slowest();
   size_t evict_fullest();
-  void make_room();
+  void make_room(SlabUse use);
+  size_t stuck_bytes() const;
+  void relieve();
   void publish();
 
   openssl::Library openssl_;  // before everything that frees with it
@@ -165,6 +167,7 @@ class Engine final : public BackendSink {
   uint64_t collects_seen_ = 0;
   bool was_pending_ = false;
   bool was_starving_ = false;
+  size_t evictions_due_ = 1;
   int spare_fd_ = -1;
 };
 

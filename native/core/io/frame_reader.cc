@@ -25,7 +25,10 @@ ReadStep FrameReader::next(Piece& input, SlabPool& pool, SlabArena& arena, Unit&
 }
 
 void FrameReader::reset(SlabPool& pool) {
-  if (assembly_.slab != kNoSlab) pool.release(assembly_.slab);
+  if (assembly_.slab != kNoSlab) {
+    pool.end_frame(assembly_.slab);
+    pool.release(assembly_.slab);
+  }
   assembly_ = {};
   filled_ = 0;
 }
@@ -66,6 +69,7 @@ ReadStep FrameReader::collect(Piece& input, SlabPool& pool, SlabArena& arena, Un
       const size_t before = header_.length <= kMaxBehindHeader ? kHeaderSize : 0;
       uint8_t* frame = arena.allocate(before + header_.length, assembly_.slab);
       if (frame == nullptr) return ReadStep::kNoMemory;
+      pool.begin_frame(assembly_.slab);
       std::memcpy(frame, head_.data(), before);
       assembly_.data = frame + before;
     }
@@ -83,6 +87,7 @@ ReadStep FrameReader::collect(Piece& input, SlabPool& pool, SlabArena& arena, Un
   unit.is_preface = false;
   unit.header = header_;
   unit.payload = assembly_;
+  if (assembly_.slab != kNoSlab) pool.end_frame(assembly_.slab);
   assembly_ = {};
   filled_ = 0;
   return ReadStep::kUnit;

@@ -10,14 +10,23 @@ SlabPool::SlabPool(RegionSource& source, size_t budget_bytes)
       budget_slabs_(std::max<size_t>(1, (budget_bytes + kRegionSize - 1) / kRegionSize) *
                     kRegionSlabs) {}
 
+/// Slabs in all at which a use ends.
 size_t SlabPool::limit(SlabUse use) const {
-  const size_t quarter = budget_slabs_ / 4;
   return use == SlabUse::kSend       ? budget_slabs_
-         : use == SlabUse::kAssembly ? 3 * quarter
-                                     : 2 * quarter;
+         : use == SlabUse::kAssembly ? 3 * quarter()
+                                     : 2 * quarter();
 }
 
-bool SlabPool::available(SlabUse use) const { return used() < limit(use); }
+bool SlabPool::available(SlabUse use) const {
+  if (use == SlabUse::kAssembly && is_full_of_frames()) return false;
+  if (use == SlabUse::kReceive && used() - begun_slabs_ < quarter()) return true;
+  return used() < limit(use);
+}
+
+size_t SlabPool::excess(SlabUse use) const {
+  if (available(use)) return 0;
+  return std::max(used(), limit(use)) - limit(use) + 1;
+}
 
 SlabId SlabPool::acquire(SlabUse use) {
   if (!available(use) || (free_.empty() && !grow())) {
@@ -40,6 +49,7 @@ bool SlabPool::grow() {
   const auto first = static_cast<SlabId>(users_.size());
   regions_.push_back(region);
   users_.resize(users_.size() + kRegionSlabs, 0);
+  begun_.resize(users_.size(), 0);
   for (SlabId i = kRegionSlabs; i > 0; --i) free_.push_back(first + i - 1);
   return true;
 }

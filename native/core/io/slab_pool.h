@@ -1,8 +1,9 @@
 // Memory that sockets are read into and written from. Slabs of one size are cut from regions of 2
 // MiB, which JavaScript sees too; each slab counts its users, and the one freed last is taken
 // first, so that it is still in the cache. The pool grows a region at a time up to its budget and
-// keeps what it has. Receiving stops at half the budget, putting frames together at three quarters:
-// what was begun can be finished, and answered.
+// keeps what it has. Receiving stops at half the budget and putting frames together at three
+// quarters, so that what was received can be answered. Frames that were begun hold half at most and
+// do not stop receiving, by which alone they end, before all else has a quarter.
 #pragma once
 
 #include <cstddef>
@@ -38,6 +39,11 @@ class SlabPool {
   void retain(SlabId slab) { ++users_[slab]; }
   void release(SlabId slab);
 
+  /// A frame whose end is to come was begun in a slab that is in use.
+  void begin_frame(SlabId slab) { begun_slabs_ += begun_[slab]++ == 0; }
+  /// It is whole, or given up.
+  void end_frame(SlabId slab) { begun_slabs_ -= --begun_[slab] == 0; }
+
   uint8_t* data(SlabId slab) const {
     return regions_[slab / kRegionSlabs] + slab % kRegionSlabs * kSlabSize;
   }
@@ -55,21 +61,26 @@ class SlabPool {
   size_t slabs() const { return users_.size(); }
   size_t used() const { return users_.size() - free_.size(); }
   size_t budget_slabs() const { return budget_slabs_; }
+  /// Whether frames under way hold all they may.
+  bool is_full_of_frames() const { return begun_slabs_ >= 2 * quarter(); }
   /// How often a slab was asked for in vain.
   uint64_t refusals() const { return refusals_; }
   /// True when `acquire` would give one.
   bool available(SlabUse use) const;
-  /// Slabs to be given back before one is available for that use.
-  size_t excess(SlabUse use) const { return available(use) ? 0 : used() - limit(use) + 1; }
+  /// Slabs to be given back before one is available for that use, if nothing else changes.
+  size_t excess(SlabUse use) const;
 
  private:
   bool grow();
   size_t limit(SlabUse use) const;
+  size_t quarter() const { return budget_slabs_ / 4; }
 
   RegionSource& source_;
   size_t budget_slabs_;
   std::vector<uint8_t*> regions_;
   std::vector<uint32_t> users_;
+  std::vector<uint32_t> begun_;  // frames under way in a slab
+  size_t begun_slabs_ = 0;       // slabs with any
   std::vector<SlabId> free_;
   uint64_t refusals_ = 0;
 };

@@ -6,6 +6,7 @@
 
 #include <poll.h>
 
+#include <bit>
 #include <cerrno>
 
 namespace dwcp::io {
@@ -20,6 +21,12 @@ constexpr size_t kCrowd = 8;
 constexpr size_t kSmall = 4 * 1024;
 constexpr uint32_t kCalm = 32;
 
+/// Events of a poll as the kernel takes them: on big-endian CPUs it has the halves of the word the
+/// other way round.
+constexpr uint32_t poll_events(uint32_t events) {
+  return std::endian::native == std::endian::big ? std::rotl(events, 16) : events;
+}
+
 /// Whether a receive with this result may be begun again.
 bool is_passing(int result) {
   return result == -ECANCELED || result == -EINTR || result == -EAGAIN;
@@ -32,7 +39,7 @@ void UringBackend::receive(Connection& connection) {
   if (connection.receiving) return stop_receiving(connection);
   if (connection.bulk) {
     auto& entry = prepare(Operation::kReady, IORING_OP_POLL_ADD, connection.fd, &connection);
-    entry.poll32_events = POLLIN | POLLRDHUP;
+    entry.poll32_events = poll_events(POLLIN | POLLRDHUP);
   } else {
     auto& entry = prepare(Operation::kReceive, IORING_OP_RECV, connection.fd, &connection);
     entry.ioprio = IORING_RECV_MULTISHOT;
