@@ -18,9 +18,11 @@ export const strings: Check = [
   'an array of strings',
   (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
 ];
+/** Longest time a timer takes, ms; longer ones would end at once. */
+const longestMs = 0x7fff_ffff;
 export const aDuration: Check = [
-  'a number of ms above 0',
-  (value) => typeof value === 'number' && value > 0,
+  `a number of ms above 0 and at most ${longestMs}`,
+  (value) => typeof value === 'number' && value > 0 && value <= longestMs,
 ];
 export const aCount: Check = [
   'an integer above 0',

@@ -1,6 +1,6 @@
 /** Every budget of dwcp in one place. Each is an option wherever it applies; `status()` prints its use. */
 
-import { aCount, anything, checkOptions } from './check-options.ts';
+import { aCount, aDuration, anything, checkOptions } from './check-options.ts';
 import type { Check } from './check-options.ts';
 import { invalidArg } from './errors.ts';
 
@@ -178,12 +178,16 @@ const areas = { link: anything, codec: anything, state: anything, call: anything
 export type LimitOverrides = { readonly [K in keyof Limits]?: Partial<Limits[K]> };
 
 const isPositive = (value: unknown): boolean => typeof value === 'number' && value > 0;
+const aTime: Check = [`whole, ${aDuration[0]}`, (value) => aCount[1](value) && aDuration[1](value)];
 const aShare: Check = ['a positive number', (value) => isPositive(value) && Number.isFinite(value)];
 
+function checkOf(limit: string): Check {
+  if (/Share$|Ratio$/.test(limit)) return aShare;
+  return limit.endsWith('Ms') ? aTime : aCount;
+}
+
 function resolveArea<T extends object>(area: string, defaults: T, overrides: Partial<T> = {}): T {
-  const known = Object.keys(defaults).map(
-    (name) => [name, /Share$|Ratio$/.test(name) ? aShare : aCount] as const,
-  );
+  const known = Object.keys(defaults).map((name) => [name, checkOf(name)] as const);
   checkOptions(`limits.${area}`, overrides, Object.fromEntries(known));
   const given = Object.entries(overrides).filter(([, value]) => value !== undefined);
   return { ...defaults, ...(Object.fromEntries(given) as Partial<T>) };

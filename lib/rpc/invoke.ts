@@ -2,6 +2,7 @@
  * Requests as users make them: options checked, defaults of the method applied, client interceptors run, and
  * then a call or stream of the node's {@link Client}.
  */
+import { invalidArg } from '../errors.ts';
 import type { Client, StreamingKind } from './client.ts';
 import { checkCall, checkStream } from './call-spec.ts';
 import { checkServiceName } from './handlers.ts';
@@ -29,14 +30,18 @@ const noOptions: StreamOptions = Object.freeze({});
 export class Invoker {
   readonly #client: Client;
   readonly #interceptors: Interceptors;
+  /** Throws once the node closes. */
+  readonly #assertOpen: () => void;
 
-  constructor(client: Client, interceptors: Interceptors) {
+  constructor(client: Client, interceptors: Interceptors, assertOpen: () => void) {
     this.#client = client;
     this.#interceptors = interceptors;
+    this.#assertOpen = assertOpen;
   }
 
   /** A call by name. */
   async call(service: string, payload: unknown, options: CallOptions): Promise<unknown> {
+    this.#assertOpen();
     checkCall(service, options);
     const { codec, ...rest } = options;
     return this.#call(service, resolveCodec('options.codec', codec), payload, rest);
@@ -45,10 +50,30 @@ export class Invoker {
   /** A call or stream of a typed method. */
   invoke(
     service: string,
-    { kind, codec, options: defaults }: AnyMethod,
+    method: AnyMethod,
     input: unknown,
     options: StreamOptions = noOptions,
   ): Promise<unknown> | ItemStream<unknown> {
+    if (method.kind === 'serverStream' || method.kind === 'bidiStream') {
+      return this.#start(service, method, input, options);
+    }
+    try {
+      return this.#start(service, method, input, options);
+    } catch (error) {
+      // What gives a promise throws nothing.
+      return Promise.reject(error);
+    }
+  }
+
+  #start(
+    service: string,
+    { kind, codec, options: defaults }: AnyMethod,
+    input: unknown,
+    options: StreamOptions,
+  ): Promise<unknown> | ItemStream<unknown> {
+    this.#assertOpen();
+    if (typeof options !== 'object' || options === null)
+      invalidArg('options', 'an object', options);
     if (options === noOptions && kind === 'unary') {
       // The method's own were checked when it was defined.
       return this.#unary(service, codec, input, defaults, false);
@@ -70,13 +95,9 @@ export class Invoker {
     options: CallOptions,
     check: boolean,
   ): Promise<unknown> {
-    try {
-      if (check) checkCall(service, options);
-      else checkServiceName(service);
-      return this.#call(service, codec, input, options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    if (check) checkCall(service, options);
+    else checkServiceName(service);
+    return this.#call(service, codec, input, options);
   }
 
   #call(

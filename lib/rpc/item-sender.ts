@@ -10,7 +10,8 @@ import { BatchWriter } from './item-batch.ts';
 /** Anything that yields items. */
 export type ItemSource<T = unknown> = AsyncIterable<T> | Iterable<T>;
 
-type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
+/** An iterator of either kind. */
+export type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
 
 /** Sends the items of one source over one stream. */
 export class ItemSender {
@@ -137,7 +138,8 @@ export class ItemSender {
   }
 }
 
-function iteratorOf(source: unknown): AnyIterator {
+/** The iterator of what yields items. @throws ERR_DWCP_INVALID_ARG */
+export function iteratorOf(source: unknown): AnyIterator {
   if (typeof source === 'object' && source !== null) {
     if (Symbol.asyncIterator in source) {
       return (source as AsyncIterable<unknown>)[Symbol.asyncIterator]();

@@ -7,7 +7,7 @@ import { decodeMessage } from './wire.ts';
 
 /** The calling end of a stream to this node's own handlers. */
 export function openLocal(self: NodeRef, options: SessionOptions): Stream {
-  const [near, far] = LocalStream.pair();
+  const [near, far] = LocalStream.pair(options.clock);
   let session: StreamSession | undefined;
   far.onEnd(() => session?.ended());
   far.onClose((error) => session?.closed(error));

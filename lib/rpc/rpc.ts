@@ -70,7 +70,7 @@ class NodeRpc implements Rpc {
     const server = new Server(serving);
     this.#directory = new Directory(links, clock, (nodeId) => this.#client.changed(nodeId));
     this.#client = new Client({ ...options, ...serving, server, directory: this.#directory });
-    this.#invoker = new Invoker(this.#client, this.#interceptors);
+    this.#invoker = new Invoker(this.#client, this.#interceptors, () => this.#assertOpen());
     const inbound = {
       links,
       server,
@@ -117,7 +117,6 @@ class NodeRpc implements Rpc {
   // The overloads of `Rpc.call` tie the reply's type to the codec.
   // oxlint-disable-next-line typescript/no-explicit-any
   async call(service: string, payload: unknown, options: CallOptions = {}): Promise<any> {
-    this.#assertOpen();
     return this.#invoker.call(service, payload, options);
   }
 
@@ -127,7 +126,6 @@ class NodeRpc implements Rpc {
     input: unknown,
     options?: StreamOptions,
   ): Promise<unknown> | ItemStream<unknown> {
-    this.#assertOpen();
     return this.#invoker.invoke(service, method, input, options);
   }
 

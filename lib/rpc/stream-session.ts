@@ -13,6 +13,7 @@ import type { Admission, Handlers } from './handlers.ts';
 import { Inbox } from './inbox.ts';
 import { callThrough, streamThrough, type Interceptors } from './interceptors.ts';
 import { ItemSender } from './item-sender.ts';
+import { LaterItems } from './later-items.ts';
 import { errorReply } from './remote-error.ts';
 import type { MethodKind, NodeRef } from './types.ts';
 import {
@@ -181,9 +182,9 @@ export class StreamSession {
     const handler = (input: unknown): unknown =>
       Reflect.apply(fn, undefined, [input, this.#context]);
     if (kind !== 'clientStream') {
-      const items = await (list.length === 0
+      const items = await (list.every((each) => each.stream === undefined)
         ? handler(request.input)
-        : streamThrough(list, request, ({ input }) => later(() => handler(input))));
+        : streamThrough(list, request, ({ input }) => new LaterItems(() => handler(input))));
       await this.#sender.run(items);
       return new Uint8Array(0);
     }
@@ -203,11 +204,6 @@ export class StreamSession {
       this.#stream.reset(reason, 'the end of the stream could not be sent');
     }
   }
-}
-
-/** Items of a handler that may return a promise of them. */
-async function* later(start: () => unknown): AsyncGenerator {
-  yield* (await start()) as AsyncIterable<unknown>;
 }
 
 function last(stream: Stream, message: Uint8Array): void {

@@ -112,6 +112,7 @@ export interface RpcOptions {
 export interface RpcStats {
   readonly calls: number;
   readonly ok: number;
+  /** Ended by an error, an abort or a reader that left early. */
   readonly failed: number;
   readonly retried: number;
   readonly hedged: number;

@@ -5,8 +5,9 @@
  */
 import { join } from 'node:path';
 import { checkBlobName, checkBytes, isBlobName } from './arguments.ts';
-import { mkdir, opendir, readFile, rm, stat } from './callback-files.ts';
+import { opendir, readFile, rm, stat } from './callback-files.ts';
 import { syncFolder, writeDurably } from './durable-files.ts';
+import { makeFolder } from './make-folder.ts';
 import { closedError, hasCode, storageError } from './storage-errors.ts';
 import type { BlobStore } from './storage.ts';
 
@@ -23,7 +24,7 @@ export class BlobFiles implements BlobStore {
 
   /** Opens or creates the folder and removes what a crash left half written. */
   static async open(folder: string): Promise<BlobFiles> {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     for await (const { name } of await opendir(folder)) {
       if (name.endsWith('.tmp')) await rm(join(folder, name), { force: true });
     }

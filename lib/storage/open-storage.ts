@@ -9,7 +9,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DwcpError, invalidArg, isDwcpError } from '../errors.ts';
-import { mkdir } from './callback-files.ts';
+import { makeFolder } from './make-folder.ts';
 import { BlobFiles } from './blob-files.ts';
 import { BlobMemory } from './blob-memory.ts';
 import { corruptFormat, readFormat, writeFormat } from './format-record.ts';
@@ -100,7 +100,7 @@ async function openOnDisk(
   ladder: readonly Rung[],
 ): Promise<OpenStorage> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const present = await presentKind(folder);
     if (present !== undefined && wanted !== undefined && present !== wanted) {
       throw unavailable(folder, `it holds a ${present} store and kind ${wanted} was asked for`);

@@ -4,7 +4,7 @@
  * sent and nothing delivered. What arrives before a handler is set waits, bounded by credit.
  */
 import { onAbort } from '../abort.ts';
-import { DwcpError, type ErrorCode, isDwcpError } from '../errors.ts';
+import { DwcpError, type ErrorCode, errorCodes, invalidArg, isDwcpError } from '../errors.ts';
 import type { LinkLimits } from '../limits.ts';
 import type { Frame, Priority } from './frame-pipe.ts';
 import type { InMessage, Inbound, LateTaker } from './inbound.ts';
@@ -70,7 +70,7 @@ export class ConnectionStream implements Stream, LateTaker {
   ): void {
     const refusal = this.#refusal(options);
     if (refusal) return queueMicrotask(() => onSettled(refusal));
-    const list = parts instanceof Uint8Array ? [parts] : parts;
+    const list = parts instanceof Uint8Array ? [parts] : checkParts(parts);
     const message = new OutMessage(list, options.priority ?? this.#priority, options.end ?? false);
     const full = this.#full(message.sizeBytes);
     if (full) return queueMicrotask(() => onSettled(full));
@@ -85,6 +85,7 @@ export class ConnectionStream implements Stream, LateTaker {
   }
 
   reset(code: ErrorCode, text = ''): void {
+    if (!Object.hasOwn(errorCodes, code)) invalidArg('code', 'an error code of dwcp', code);
     const error = new DwcpError(code, text === '' ? undefined : text);
     this.close(error, error);
   }
@@ -202,7 +203,8 @@ export class ConnectionStream implements Stream, LateTaker {
       this.fail(error);
       return;
     }
-    if (settled === undefined) {
+    // Whatever else a handler gives back, as arrow functions do, means nothing.
+    if (typeof settled?.then !== 'function') {
       this.inbound.settle(message);
       return;
     }
@@ -233,6 +235,11 @@ export class ConnectionStream implements Stream, LateTaker {
 }
 
 const noOptions: SendOptions = {};
+
+function checkParts(parts: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (Array.isArray(parts) && parts.every((part) => part instanceof Uint8Array)) return parts;
+  return invalidArg('parts', 'a Uint8Array or an array of them', parts);
+}
 
 function aborted(signal: AbortSignal): DwcpError {
   return new DwcpError('ERR_DWCP_ABORTED', 'The send was aborted', { cause: signal.reason });

@@ -5,7 +5,7 @@
  * A peer's mistake ends its stream; one that breaks framing ends the link.
  */
 import type { Clock } from '../clock.ts';
-import { DwcpError, type ErrorCode } from '../errors.ts';
+import { DwcpError, type ErrorCode, invalidArg } from '../errors.ts';
 import { resolveLinkLimits, type LinkLimits } from '../limits.ts';
 import { ConnectionStream, type StreamHost } from './connection-stream.ts';
 import { checkKindAndFlags } from './envelope.ts';
@@ -153,13 +153,17 @@ export class Connection implements StreamHost {
 
   /**
    * Opens a stream. Nothing is sent before its first message.
-   * @throws ERR_DWCP_LINK_DOWN when the link is closed or draining, ERR_DWCP_LIMIT at `maxStreams`
+   * @throws ERR_DWCP_LINK_DOWN when the link is closed or draining, ERR_DWCP_LIMIT at `maxStreams`,
+   *   ERR_DWCP_INVALID_ARG
    */
   open(channel: number, options: { readonly priority?: Priority | undefined } = {}): Stream {
     if (this.#state !== 'open' || this.draining) {
       throw new DwcpError('ERR_DWCP_LINK_DOWN', 'The link is closed or closing');
     }
-    return this.#add(this.#streams.allocate(), channel, options.priority ?? Priority.rpc, false);
+    const { priority = Priority.rpc } = options;
+    if ((channel & 0xffff) !== channel) invalidArg('channel', 'an integer of 16 bits', channel);
+    if (!isPriority(priority)) invalidArg('options.priority', 'a Priority', priority);
+    return this.#add(this.#streams.allocate(), channel, priority, false);
   }
 
   /** Sends a ping; the answer updates `rttMs` and `lastHeardMs`. */
@@ -439,4 +443,8 @@ function protocol(message: string): DwcpError {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function isPriority(value: unknown): boolean {
+  return Object.values<unknown>(Priority).includes(value);
 }

@@ -1,6 +1,6 @@
 /** Binding a server socket, for node:net and node:tls alike. */
 import type { Server } from 'node:net';
-import { DwcpError } from '../errors.ts';
+import { DwcpError, invalidArg } from '../errors.ts';
 import type { Address, PipeListener } from './frame-pipe.ts';
 import type { HalfOpen } from './half-open.ts';
 
@@ -42,4 +42,9 @@ function closeServer(server: Server, halfOpen: HalfOpen): Promise<void> {
   // close() calls back only when every connection ended, and pipes handed out are not ours to wait for.
   server.close();
   return Promise.resolve();
+}
+
+/** Refuses a listener that nobody would hear. @throws ERR_DWCP_INVALID_ARG */
+export function checkOnPipe(onPipe: unknown): void {
+  if (typeof onPipe !== 'function') invalidArg('onPipe', 'a function', onPipe);
 }

@@ -7,7 +7,7 @@ import { dial } from './dial.ts';
 import type { PipeTransport } from './frame-pipe.ts';
 import { HalfOpen, knockOf } from './half-open.ts';
 import { InboundRefusals } from './inbound-refusals.ts';
-import { listenOn } from './listener.ts';
+import { checkOnPipe, listenOn } from './listener.ts';
 import { checkPlaintext } from './loopback.ts';
 import { SocketPipe } from './socket-pipe.ts';
 
@@ -40,6 +40,7 @@ export function netTransport(options: NetTransportOptions = {}): PipeTransport {
   return {
     tier: 'net',
     listen: async (address, onPipe) => {
+      checkOnPipe(onPipe);
       checkPlaintext(address, allowPlaintext);
       const refused = new InboundRefusals(onRefused);
       const halfOpen = new HalfOpen(clock, limits, refused.givenUp);

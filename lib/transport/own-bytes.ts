@@ -33,5 +33,5 @@ export function ownBytes(payload: Uint8Array): Buffer {
 function newChunk(sizeBytes: number): ArrayBuffer {
   const { buffer } = Buffer.allocUnsafeSlow(sizeBytes);
   markAsUntransferable(buffer);
-  return buffer as ArrayBuffer;
+  return buffer;
 }

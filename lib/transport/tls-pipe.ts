@@ -20,7 +20,7 @@ import { dial } from './dial.ts';
 import type { PipeTransport } from './frame-pipe.ts';
 import { HalfOpen, knockOf } from './half-open.ts';
 import { InboundRefusals } from './inbound-refusals.ts';
-import { listenOn } from './listener.ts';
+import { checkOnPipe, listenOn } from './listener.ts';
 import { type GateStats, ownIdentity, PeerGate, type ProvenPeer } from './peer-gate.ts';
 import type { SecureTransport, TlsIdentity } from './secure-transport.ts';
 import { SocketPipe } from './socket-pipe.ts';
@@ -103,6 +103,7 @@ class NodeTls implements TlsTransport {
   }
 
   readonly listen: PipeTransport['listen'] = async (address, onPipe) => {
+    checkOnPipe(onPipe);
     const refused = new InboundRefusals(this.#onRefused);
     const halfOpen = new HalfOpen(this.#clock, this.#limits, refused.givenUp);
     const server = createServer({ ...tlsPolicy, ...this.#identity, requestCert: true });

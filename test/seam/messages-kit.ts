@@ -237,6 +237,36 @@ export function messagesContract(tier: 'uring' | 'epoll' | 'net'): void {
     await server.close();
   });
 
+  test(`${tier}: what is no message is refused, and no other connection feels it`, async (t) => {
+    const got: string[] = [];
+    const listener = await listen({
+      host: '127.0.0.1',
+      port: 0,
+      onMessage: (message) => void got.push(message.copy().toString()),
+    });
+    const [good, bad] = [
+      await connect({ ...listener.address, onMessage: () => {} }),
+      await connect({ ...listener.address, onMessage: () => {} }),
+    ];
+    t.teardown(async () => {
+      good.destroy();
+      bad.destroy();
+      await listener.close();
+    });
+    await until(() => bad.bufferedBytes === 0);
+    const refused = { code: 'ERR_DWCP_INVALID_ARG' };
+    const wrong = [5, {}, 'x', { length: 3 }, undefined, new ArrayBuffer(4), new Uint16Array(2)];
+    for (const payload of [...wrong, new DataView(new ArrayBuffer(4))]) {
+      t.throws(() => bad.send(payload as never), refused);
+    }
+    const heads = [null, 5, { channel: 70_000 }, { stream: -1 }, { kind: 256 }, { flags: 'x' }];
+    for (const head of heads) t.throws(() => bad.send(Buffer.of(1), head as never), refused);
+    t.is(bad.bufferedBytes, 0);
+    for (const connection of [bad, good]) connection.send(Buffer.from('well'));
+    await until(() => got.length === 2);
+    t.deepEqual(got, ['well', 'well']);
+  });
+
   test(`${tier}: close sends what is queued, and both ends hear of it`, async (t) => {
     let bytes = 0;
     const closes: (DwcpError | undefined)[] = [];

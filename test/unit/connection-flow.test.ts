@@ -445,3 +445,38 @@ function toFrame(
 ): { kind: FrameKind; flags: number; channel: number; stream: number; payload: Buffer[] } {
   return { kind: kind as FrameKind, flags, channel: 1, stream, payload: [payload] };
 }
+
+test('what a handler gives back besides a promise means nothing', async (t) => {
+  const got: number[] = [];
+  const { clock, dialer } = connectionPair({ delayMs: 1 }, (stream) => {
+    // As an arrow function returns it.
+    stream.onMessage((message) => got.push(message.length) as never);
+  });
+  const stream = dialer.open(1);
+  const closed: unknown[] = [];
+  stream.onClose((error) => closed.push(error));
+  for (const sizeBytes of [1, 2, 3]) void stream.send(Buffer.alloc(sizeBytes));
+  await clock.advance(50);
+  t.deepEqual(got, [1, 2, 3]);
+  t.deepEqual(closed, []);
+});
+
+test('channels, priorities, messages and reasons that are none are refused, and the link goes on', async (t) => {
+  const got: string[] = [];
+  const { clock, dialer } = connectionPair({ delayMs: 1 }, (stream) => {
+    stream.onMessage((message) => void got.push(message.toString()));
+  });
+  const refused = { code: 'ERR_DWCP_INVALID_ARG' };
+  for (const channel of [-1, 70_000, 1.5, 'x']) {
+    t.throws(() => dialer.open(channel as number), refused);
+  }
+  t.throws(() => dialer.open(1, { priority: 99 as Priority }), refused);
+  const stream = dialer.open(1);
+  for (const message of ['text', 5, [Buffer.of(1), 'x'], new Uint16Array(2)]) {
+    await t.throwsAsync(stream.send(message as never), refused);
+  }
+  t.throws(() => stream.reset('nope' as never), refused);
+  void stream.send(Buffer.from('well'));
+  await clock.advance(50);
+  t.deepEqual(got, ['well']);
+});

@@ -8,6 +8,7 @@ import { InboundRefusals, type OnRefused } from '../inbound-refusals.ts';
 import { checkPlaintext } from '../loopback.ts';
 import type { Engine } from './engine.ts';
 import { EnginePipe } from './engine-pipe.ts';
+import { checkOnPipe } from '../listener.ts';
 import { dialOnEngine, framedSocket, listenOnEngine } from './engine-sockets.ts';
 
 /** What an {@link EngineTransport} is made of. */
@@ -30,6 +31,7 @@ export class EngineTransport implements PipeTransport {
   }
 
   async listen(address: Address, onPipe: (pipe: FramePipe) => void): Promise<PipeListener> {
+    checkOnPipe(onPipe);
     const { engine, clock, limits, allowPlaintext, onRefused } = this.#options;
     checkPlaintext(address, allowPlaintext);
     const settings = framedSocket(limits);

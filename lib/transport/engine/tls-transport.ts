@@ -9,6 +9,7 @@ import { DwcpError } from '../../errors.ts';
 import type { LinkLimits } from '../../limits.ts';
 import type { Address, FramePipe, PipeListener, PipeTransport } from '../frame-pipe.ts';
 import { HalfOpen } from '../half-open.ts';
+import { checkOnPipe } from '../listener.ts';
 import { InboundRefusals } from '../inbound-refusals.ts';
 import { type GateStats, ownIdentity, PeerGate, type ProvenPeer } from '../peer-gate.ts';
 import type { SecureTransport, TlsIdentity } from '../secure-transport.ts';
@@ -77,6 +78,7 @@ export class EngineTls implements SecureTransport {
   }
 
   async listen(address: Address, onPipe: (pipe: FramePipe) => void): Promise<PipeListener> {
+    checkOnPipe(onPipe);
     const { engine, clock, limits } = this.#options;
     const refused = new InboundRefusals(this.#options.onRefused ?? (() => {}));
     const halfOpen = new HalfOpen(clock, limits, refused.givenUp);

@@ -67,7 +67,7 @@ export interface MessageConnection {
   context: unknown;
   /**
    * Sends one message; the payload is borrowed until the call returns. False means: hold back until `onDrain`.
-   * @throws ERR_DWCP_CLOSED, ERR_DWCP_LIMIT for a frame above 64 KiB or when `maxQueueBytes` would be passed
+   * @throws ERR_DWCP_INVALID_ARG, ERR_DWCP_CLOSED, ERR_DWCP_LIMIT for a frame above 64 KiB or when `maxQueueBytes` would be passed
    */
   send(payload: Uint8Array, head?: MessageHead): boolean;
   /** Sends what is queued, then closes. */

@@ -8,7 +8,7 @@ import { headerSizeBytes, tooLong } from '../envelope.ts';
 import { FrameKind } from '../frame-pipe.ts';
 import type { MessageConnection, MessageHead } from './batch.ts';
 import { cutMessage, MessageJoin, tooLarge } from './message-join.ts';
-import { queueFull, type ResolvedOptions } from './options.ts';
+import { checkMessage, queueFull, type ResolvedOptions } from './options.ts';
 
 /** Bytes of a chunk that is sent in pieces, each well below a slab. */
 const pieceBytes = 64 * 1024;
@@ -57,6 +57,7 @@ export class EngineConnection implements MessageConnection {
   }
 
   send(payload: Uint8Array, head: MessageHead = plainHead): boolean {
+    checkMessage(payload, head);
     const sizeBytes = payload.length;
     this.check(sizeBytes);
     if (!this.#options.framed) return this.raw(payload);

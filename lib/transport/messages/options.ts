@@ -4,7 +4,7 @@ import { DwcpError, invalidArg } from '../../errors.ts';
 import { resolveLinkLimits, type LinkLimits } from '../../limits.ts';
 import type { IoSocketOptions } from '../../native/io-contract.ts';
 import type { OnRefused } from '../inbound-refusals.ts';
-import type { MessageHandlers } from './batch.ts';
+import type { MessageHandlers, MessageHead } from './batch.ts';
 import type { TargetOf } from './message-join.ts';
 
 /** What `listen` and `connect` have in common. */
@@ -127,6 +127,23 @@ export function resolveMessageOptions(options: ListenOptions & ConnectOptions): 
       reusePort: options.reusePort ?? false,
     },
   };
+}
+
+/**
+ * Checks what a message is made of: it goes into memory that all connections share. What lies in
+ * shared memory is copied as it is.
+ * @throws ERR_DWCP_INVALID_ARG
+ */
+export function checkMessage(payload: unknown, head: MessageHead): void {
+  if (!(payload instanceof Uint8Array)) invalidArg('payload', 'a Uint8Array', payload);
+  if (typeof head !== 'object' || head === null) invalidArg('head', 'an object', head);
+  const { kind = 0, flags = 0, channel = 0, stream = 0 } = head;
+  const fits =
+    (kind & 0xff) === kind &&
+    (flags & 0xff) === flags &&
+    (channel & 0xffff) === channel &&
+    stream >>> 0 === stream;
+  if (!fits) invalidArg('head', 'of integers: kind and flags u8, channel u16, stream u32', head);
 }
 
 /** The error of a message that would pass `maxQueueBytes`. */

@@ -22,7 +22,7 @@ import {
   type RetainedMessage,
 } from './batch.ts';
 import { cutMessage, MessageJoin, tooLarge } from './message-join.ts';
-import { queueFull, type ResolvedOptions } from './options.ts';
+import { checkMessage, queueFull, type ResolvedOptions } from './options.ts';
 
 /** Listens through a transport. */
 export async function listenOnPipes(
@@ -84,6 +84,7 @@ class PipeConnection implements MessageConnection {
   }
 
   send(payload: Uint8Array, head: MessageHead = {}): boolean {
+    checkMessage(payload, head);
     const { maxFramePayloadBytes: maxPayloadBytes } = this.#options.limits;
     const { framed, maxQueueBytes, maxMessageBytes } = this.#options;
     if (this.#closed) throw new DwcpError('ERR_DWCP_CLOSED', 'The pipe is closed');
