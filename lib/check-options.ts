@@ -35,7 +35,7 @@ export function having(...methods: readonly string[]): Check {
   const has = (value: object, name: string): boolean =>
     typeof (value as Readonly<Record<string, unknown>>)[name] === 'function';
   return [
-    `an object with ${methods.join(', ')}`,
+    methods.length === 0 ? 'an object' : `an object with ${methods.join(', ')}`,
     (value) => isObject(value) && methods.every((name) => has(value, name)),
   ];
 }

@@ -161,6 +161,9 @@ export function parseAddress(path: string, value: Address | string): Address {
  * @throws ERR_DWCP_INVALID_ARG when a part is no PEM text, ERR_DWCP_IDENTITY when it names nobody
  */
 export function checkIdentity(identity: NodeIdentity): PeerIdentity {
+  if (typeof identity !== 'object' || identity === null) {
+    invalidArg('identity', 'an object', identity);
+  }
   for (const field of ['cert', 'key', 'ca'] as const) {
     if (typeof identity[field] !== 'string' || !identity[field].includes('-----BEGIN')) {
       invalidArg(`identity.${field}`, 'a PEM text', typeof identity[field]);

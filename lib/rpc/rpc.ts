@@ -96,6 +96,10 @@ class NodeRpc implements Rpc {
 
   serve<M extends Methods>(service: Service<M>, implementation: Implementation<M>): () => void {
     this.#assertOpen();
+    if (typeof service?.methods !== 'object') invalidArg('service', 'a defined service', service);
+    if (typeof implementation !== 'object' || implementation === null) {
+      invalidArg('implementation', 'an object', implementation);
+    }
     const handlers = implementation as Readonly<Record<string, unknown>>;
     for (const name of Object.keys(implementation)) {
       if (!Object.hasOwn(service.methods, name)) {

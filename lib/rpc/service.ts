@@ -264,6 +264,7 @@ export function defineService<const M extends Methods>(definition: {
 }): Service<M> {
   checkOptions('service', definition, { name: anything, methods: anything });
   const { name, methods } = definition;
+  checkServiceName(name);
   if (typeof methods !== 'object' || methods === null) invalidArg('methods', 'an object', methods);
   for (const [key, each] of Object.entries(methods)) {
     checkServiceName(methodName(name, key));

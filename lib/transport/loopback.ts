@@ -1,6 +1,6 @@
 /** The plaintext rule: without TLS, only addresses that cannot leave this machine. */
 import { BlockList, isIP } from 'node:net';
-import { DwcpError } from '../errors.ts';
+import { DwcpError, invalidArg } from '../errors.ts';
 import type { Address } from './frame-pipe.ts';
 
 const loopback = new BlockList();
@@ -18,11 +18,22 @@ export function isLoopback(host: string): boolean {
   return loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
 }
 
+/** Refuses what is no address. @throws ERR_DWCP_INVALID_ARG */
+export function checkAddress(address: unknown): void {
+  if (typeof address !== 'object' || address === null) invalidArg('address', 'an object', address);
+  const { host, port } = address as Partial<Address>;
+  if (typeof host !== 'string' || host === '') invalidArg('address.host', 'a host', host);
+  if (port === undefined || !Number.isInteger(port) || port < 0 || port > 65_535) {
+    invalidArg('address.port', 'a port', port);
+  }
+}
+
 /**
  * Lets plaintext pass on loopback, or anywhere when the user asked for it by name.
- * @throws ERR_DWCP_PLAINTEXT_REFUSED
+ * @throws ERR_DWCP_PLAINTEXT_REFUSED, ERR_DWCP_INVALID_ARG
  */
 export function checkPlaintext(address: Address, allowPlaintext: boolean): void {
+  checkAddress(address);
   if (allowPlaintext || isLoopback(address.host)) return;
   throw new DwcpError(
     'ERR_DWCP_PLAINTEXT_REFUSED',

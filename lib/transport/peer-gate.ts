@@ -157,6 +157,7 @@ export function fingerprintOf(certificate: X509Certificate): string {
  * @throws ERR_DWCP_IDENTITY when it names nobody or another cluster than `cluster`
  */
 export function ownIdentity(cert: string, cluster?: string): PeerIdentity {
+  if (typeof cert !== 'string') invalidArg('identity.cert', 'a PEM text', cert);
   const own = identityOf(new X509Certificate(cert));
   if (cluster === undefined || own.cluster === cluster) return own;
   throw new DwcpError('ERR_DWCP_IDENTITY', `The certificate is for cluster ${own.cluster}`);

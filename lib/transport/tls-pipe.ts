@@ -21,6 +21,7 @@ import type { PipeTransport } from './frame-pipe.ts';
 import { HalfOpen, knockOf } from './half-open.ts';
 import { InboundRefusals } from './inbound-refusals.ts';
 import { checkOnPipe, listenOn } from './listener.ts';
+import { checkAddress } from './loopback.ts';
 import { type GateStats, ownIdentity, PeerGate, type ProvenPeer } from './peer-gate.ts';
 import type { SecureTransport, TlsIdentity } from './secure-transport.ts';
 import { SocketPipe } from './socket-pipe.ts';
@@ -103,6 +104,7 @@ class NodeTls implements TlsTransport {
   }
 
   readonly listen: PipeTransport['listen'] = async (address, onPipe) => {
+    checkAddress(address);
     checkOnPipe(onPipe);
     const refused = new InboundRefusals(this.#onRefused);
     const halfOpen = new HalfOpen(this.#clock, this.#limits, refused.givenUp);
@@ -138,6 +140,7 @@ class NodeTls implements TlsTransport {
   };
 
   readonly connect: PipeTransport['connect'] = async (address, { signal }) => {
+    checkAddress(address);
     const place = `${address.host} ${address.port}`;
     const context = this.#context;
     const ticket = this.#tickets.get(place);

@@ -2,10 +2,16 @@
 import { EventEmitter, on } from 'node:events';
 import test from 'ava';
 import { sleep, systemClock } from '../../lib/clock.ts';
-import { type DwcpError, isDwcpError } from '../../lib/errors.ts';
+import type { DwcpError } from '../../lib/errors.ts';
 import { createNode, local } from '../../lib/node/index.ts';
 import { clientStream, defineService, serverStream, unary } from '../../lib/rpc/index.ts';
-import { ioTransport, netTransport, type PipeTransport } from '../../lib/transport/index.ts';
+import {
+  connect,
+  ioTransport,
+  listen,
+  netTransport,
+  type PipeTransport,
+} from '../../lib/transport/index.ts';
 import { eventually } from './replication-rig.ts';
 
 const service = defineService({
@@ -127,6 +133,24 @@ test('times that no timer takes are refused, whoever names them', async (t) => {
   }
 });
 
+test('services, implementations, identities and options that are none are refused', async (t) => {
+  const cluster = await local({ regions: ['a'] });
+  t.teardown(() => cluster.close());
+  const node = cluster.in('a');
+  const refused = { code: 'ERR_DWCP_INVALID_ARG' };
+  for (const name of [undefined, 5, '']) {
+    t.throws(() => defineService({ name: name as never, methods: {} }), refused);
+  }
+  for (const wrong of [undefined, null, {}]) {
+    t.throws(() => node.serve(wrong as never, {}), refused);
+    t.throws(() => node.setIdentity(wrong as never), refused);
+    t.throws(() => ioTransport({ identity: {} as never }), refused);
+    t.is(await codeOf(listen(wrong as never)), 'ERR_DWCP_INVALID_ARG');
+    t.is(await codeOf(connect(wrong as never)), 'ERR_DWCP_INVALID_ARG');
+  }
+  t.throws(() => node.serve(service, undefined as never), refused);
+});
+
 test('a folder that cannot be made is told as such', async (t) => {
   const opened = createNode({ region: 'a', storage: { path: '/proc/nope/deeper' } });
   const late = sleep(systemClock, 10_000).then(() => 'nothing');
@@ -135,9 +159,12 @@ test('a folder that cannot be made is told as such', async (t) => {
 
 const transports: readonly PipeTransport[] = [netTransport(), ioTransport()];
 for (const [i, transport] of transports.entries()) {
-  test(`a listener without a callback is refused: ${i} ${transport.tier}`, async (t) => {
-    const listening = transport.listen({ host: '127.0.0.1', port: 0 }, undefined as never);
-    const error = await t.throwsAsync(listening);
-    t.true(isDwcpError(error, 'ERR_DWCP_INVALID_ARG'));
+  test(`listeners without a callback and addresses that are none are refused: ${i} ${transport.tier}`, async (t) => {
+    const loopback = { host: '127.0.0.1', port: 0 };
+    t.is(await codeOf(transport.listen(loopback, undefined as never)), 'ERR_DWCP_INVALID_ARG');
+    for (const wrong of [undefined, null, {}, { ...loopback, port: 'x' }, { port: 9 }]) {
+      t.is(await codeOf(transport.connect(wrong as never, {})), 'ERR_DWCP_INVALID_ARG');
+      t.is(await codeOf(transport.listen(wrong as never, () => {})), 'ERR_DWCP_INVALID_ARG');
+    }
   });
 }

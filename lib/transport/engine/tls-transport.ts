@@ -10,6 +10,7 @@ import type { LinkLimits } from '../../limits.ts';
 import type { Address, FramePipe, PipeListener, PipeTransport } from '../frame-pipe.ts';
 import { HalfOpen } from '../half-open.ts';
 import { checkOnPipe } from '../listener.ts';
+import { checkAddress } from '../loopback.ts';
 import { InboundRefusals } from '../inbound-refusals.ts';
 import { type GateStats, ownIdentity, PeerGate, type ProvenPeer } from '../peer-gate.ts';
 import type { SecureTransport, TlsIdentity } from '../secure-transport.ts';
@@ -78,6 +79,7 @@ export class EngineTls implements SecureTransport {
   }
 
   async listen(address: Address, onPipe: (pipe: FramePipe) => void): Promise<PipeListener> {
+    checkAddress(address);
     checkOnPipe(onPipe);
     const { engine, clock, limits } = this.#options;
     const refused = new InboundRefusals(this.#options.onRefused ?? (() => {}));
@@ -111,6 +113,7 @@ export class EngineTls implements SecureTransport {
   }
 
   readonly connect: PipeTransport['connect'] = async (address, { signal }) => {
+    checkAddress(address);
     const { engine, clock, limits } = this.#options;
     const settings = { ...framedSocket(limits), tls: this.#context.current };
     const patience = { clock, limits, signal };

@@ -97,6 +97,7 @@ function largestMessage(
 
 /** Checks and completes options. @throws ERR_DWCP_INVALID_ARG */
 export function resolveMessageOptions(options: ListenOptions & ConnectOptions): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) invalidArg('options', 'an object', options);
   const { onBatch, onMessage, onOpen, onDrain, onClose, host, port } = options;
   if ((typeof onBatch === 'function') === (typeof onMessage === 'function')) {
     throw new DwcpError('ERR_DWCP_INVALID_ARG', 'Give one of `onBatch` and `onMessage`');
