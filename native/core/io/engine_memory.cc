@@ -7,6 +7,12 @@
 #include "core/io/engine.h"
 
 namespace dwcp::io {
+namespace {
+
+/// Connections that one look ends at most.
+constexpr size_t kMostEvictions = 1024;
+
+}  // namespace
 
 void Engine::on_starved(Connection& connection) { starve(connection, SlabUse::kReceive); }
 
@@ -96,7 +102,8 @@ void Engine::relieve() {
   });
   const bool lasting = std::exchange(was_starving_, starving) && starving;
   // Many who begin frames and stop are met by twice as many ends at each look.
-  evictions_due_ = lasting && pool_.is_full_of_frames() ? 2 * evictions_due_ : 1;
+  const bool flooded = lasting && pool_.is_full_of_frames();
+  evictions_due_ = flooded ? std::min(2 * evictions_due_, kMostEvictions) : 1;
   if (!starving) return;
   if (pool_.available(SlabUse::kAssembly)) {
     const size_t quarter = pool_.budget_slabs() / 4 * kSlabSize;
