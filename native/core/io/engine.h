@@ -129,6 +129,7 @@ class Engine final : public BackendSink {
   void mark_left(Connection& connection, bool left);
   void revive_starved();
   bool evict_slowest();
+  size_t evict_overdue();
   size_t evict_fullest();
   void make_room(SlabUse use);
   size_t stuck_bytes() const;
@@ -167,7 +168,7 @@ class Engine final : public BackendSink {
   uint64_t collects_seen_ = 0;
   bool was_pending_ = false;
   bool was_starving_ = false;
-  size_t evictions_due_ = 1;
+  bool revived_ = false;  // since the last look of the watchdog
   int spare_fd_ = -1;
 };
 

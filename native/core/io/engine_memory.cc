@@ -9,8 +9,8 @@
 namespace dwcp::io {
 namespace {
 
-/// Connections that one look ends at most.
-constexpr size_t kMostEvictions = 1024;
+/// Looks of the watchdog, each half a second, that one frame may take while others wait for memory.
+constexpr uint64_t kPatience = 10;
 
 }  // namespace
 
@@ -33,6 +33,8 @@ void Engine::revive_starved() {
       continue;
     }
     connection->starved = false;
+    connection->frame_since = watches_;  // what it waited is not its fault
+    revived_ = true;
     backend_->receive(*connection);
     const bool shaking = connection->tls && !connection->tls->established();
     if (shaking || connection->has_input()) list(*connection);
@@ -46,7 +48,9 @@ bool Engine::evict_slowest() {
   Connection* slowest = nullptr;
   for (const auto& connection : connections_) {
     if (!connection->live() || connection->reader.at_boundary()) continue;
-    if (slowest == nullptr || connection->frame_since < slowest->frame_since) {
+    // Rather one that could go on than one that waits for memory itself.
+    const auto rank = std::pair(connection->starved, connection->frame_since);
+    if (slowest == nullptr || rank < std::pair(slowest->starved, slowest->frame_since)) {
       slowest = connection.get();
     }
   }
@@ -94,26 +98,37 @@ size_t Engine::stuck_bytes() const {
   return bytes;
 }
 
-/// Gets memory back when somebody has waited for it since the last look. What JavaScript keeps is
-/// its own affair: then everybody waits.
+/// Ends all who have been at one frame for too long and had memory for it. How many.
+size_t Engine::evict_overdue() {
+  size_t evicted = 0;
+  for (const auto& connection : connections_) {
+    if (!connection->live() || connection->starved || connection->reader.at_boundary()) continue;
+    if (watches_ - connection->frame_since < kPatience) continue;
+    end(*connection, ENOBUFS);
+    ++evicted;
+  }
+  counters_.evictions += static_cast<double>(evicted);
+  return evicted;
+}
+
+/// Gets memory back when somebody waits for it and, since the last look, nobody got any. What
+/// JavaScript keeps is its own affair: then everybody waits.
 void Engine::relieve() {
   const bool starving = std::any_of(starved_.begin(), starved_.end(), [this](const auto* each) {
     return each->live() && !pool_.available(each->starved_for);
   });
   const bool lasting = std::exchange(was_starving_, starving) && starving;
-  // Many who begin frames and stop are met by twice as many ends at each look.
-  const bool flooded = lasting && pool_.is_full_of_frames();
-  evictions_due_ = flooded ? std::min(2 * evictions_due_, kMostEvictions) : 1;
+  const bool stuck = !std::exchange(revived_, false);
   if (!starving) return;
   if (pool_.available(SlabUse::kAssembly)) {
     const size_t quarter = pool_.budget_slabs() / 4 * kSlabSize;
-    if (lasting && stuck_bytes() >= quarter) make_room(SlabUse::kReceive);
+    if (lasting && stuck && stuck_bytes() >= quarter) make_room(SlabUse::kReceive);
     return;
   }
-  size_t evicted = 0;
-  while (evicted < evictions_due_ && evict_slowest()) ++evicted;
+  if (lasting && evict_overdue() > 0) return;
+  if (!stuck || evict_slowest()) return;
   // Who reads nothing may hold what others would receive into; that often passes by itself.
-  if (evicted == 0 && lasting) make_room(SlabUse::kAssembly);
+  if (lasting) make_room(SlabUse::kAssembly);
 }
 
 }  // namespace dwcp::io

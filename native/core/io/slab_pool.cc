@@ -18,7 +18,7 @@ size_t SlabPool::limit(SlabUse use) const {
 }
 
 bool SlabPool::available(SlabUse use) const {
-  if (use == SlabUse::kAssembly && is_full_of_frames()) return false;
+  if (use == SlabUse::kAssembly && begun_slabs_ >= 2 * quarter()) return false;
   if (use == SlabUse::kReceive && used() - begun_slabs_ < quarter()) return true;
   return used() < limit(use);
 }

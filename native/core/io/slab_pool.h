@@ -61,8 +61,6 @@ class SlabPool {
   size_t slabs() const { return users_.size(); }
   size_t used() const { return users_.size() - free_.size(); }
   size_t budget_slabs() const { return budget_slabs_; }
-  /// Whether frames under way hold all they may.
-  bool is_full_of_frames() const { return begun_slabs_ >= 2 * quarter(); }
   /// How often a slab was asked for in vain.
   uint64_t refusals() const { return refusals_; }
   /// True when `acquire` would give one.
