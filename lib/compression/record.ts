@@ -3,10 +3,9 @@
  * more to frame than to compress, so header, dictionary and checksum are one call of the binding,
  * straight into the target, and nothing is made on the way there.
  */
-import { markAsUntransferable } from 'node:worker_threads';
 import { invalidArg } from '../errors.ts';
 import { defaultLimits } from '../limits.ts';
-import { ViewBuffer } from '../view-buffer.ts';
+import { ViewBuffer, commonMemory } from '../view-buffer.ts';
 import { checkBytes } from '../native/arguments.ts';
 import type { CodecBinding, NativeBinding, ZstdDictionary } from '../native/contract.ts';
 import {
@@ -145,10 +144,8 @@ function cutRecord(
   room: number,
 ): Buffer {
   if (slab.length - taken < room) {
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    // As of Node's own pool: who transfers one frame would take the others along.
-    slabMemory = slab.buffer;
-    markAsUntransferable(slabMemory);
+    slabMemory = commonMemory(SLAB_BYTES);
+    slab = Buffer.from(slabMemory);
     taken = 0;
   }
   const at = taken;

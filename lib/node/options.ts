@@ -21,6 +21,7 @@ import type { Right } from '../links/rights.ts';
 import { systemRandom, type Random } from '../random.ts';
 import type { OpenStorage } from '../storage/storage.ts';
 import { silentLogger, type Logger } from '../telemetry/logger.ts';
+import { checkAddress } from '../transport/address.ts';
 import type { Address, PipeTransport } from '../transport/frame-pipe.ts';
 import { aTransport } from './transport-choice.ts';
 import type { TlsIdentity } from '../transport/secure-transport.ts';
@@ -148,11 +149,8 @@ export function parseAddress(path: string, value: Address | string): Address {
     if (match === null) invalidArg(path, 'host:port', value);
     return parseAddress(path, { host: (match[1] ?? match[2])!, port: Number(match[3]) });
   }
-  const { host, port } = value ?? {};
-  if (typeof host !== 'string' || host.length === 0) invalidArg(`${path}.host`, 'a host', host);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    invalidArg(`${path}.port`, 'a port', port);
-  }
+  checkAddress(value, path);
+  const { host, port } = value;
   return { host, port };
 }
 

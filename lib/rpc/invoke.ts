@@ -12,6 +12,7 @@ import {
   type InterceptedRequest,
   type Interceptors,
 } from './interceptors.ts';
+import { LaterItems } from './later-items.ts';
 import { noMetadata } from './metadata.ts';
 import { resolveCodec, type ResolvedCodec } from './payload.ts';
 import type { AnyMethod } from './service.ts';
@@ -72,8 +73,9 @@ export class Invoker {
     options: StreamOptions,
   ): Promise<unknown> | ItemStream<unknown> {
     this.#assertOpen();
-    if (typeof options !== 'object' || options === null)
+    if (typeof options !== 'object' || options === null) {
       invalidArg('options', 'an object', options);
+    }
     if (options === noOptions && kind === 'unary') {
       // The method's own were checked when it was defined.
       return this.#unary(service, codec, input, defaults, false);
@@ -143,7 +145,7 @@ export class Invoker {
       return this.#client.stream(service, kind, codec, input, options, false).inbox;
     }
     const request = seen(service, kind, input, options);
-    return new Intercepted(() =>
+    return new LaterItems(() =>
       streamThrough(list, request, (each) => {
         const all = { ...options, metadata: each.metadata };
         return this.#client.stream(service, kind, codec, each.input, all, false).inbox;
@@ -159,36 +161,4 @@ function seen(
   { metadata = noMetadata }: RequestOptions,
 ): InterceptedRequest {
   return { side: 'client', service, kind, input, metadata, context: undefined };
-}
-
-/** Items that passed interceptors; nothing begins before the first is asked for. */
-class Intercepted implements ItemStream<unknown> {
-  readonly #start: () => AsyncIterable<unknown>;
-  #iterator: AsyncIterator<unknown> | undefined;
-  #over = false;
-
-  constructor(start: () => AsyncIterable<unknown>) {
-    this.#start = start;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async next(): Promise<IteratorResult<unknown, undefined>> {
-    if (this.#over) return { done: true, value: undefined };
-    this.#iterator ??= this.#start()[Symbol.asyncIterator]();
-    const { done, value } = await this.#iterator.next();
-    return done ? { done: true, value: undefined } : { done: false, value };
-  }
-
-  async return(): Promise<IteratorResult<unknown, undefined>> {
-    this.#over = true;
-    await this.#iterator?.return?.();
-    return { done: true, value: undefined };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.return();
-  }
 }

@@ -1,15 +1,21 @@
 /**
- * Items of a handler that may give a promise of them. No generator, whose `return` waits for the `next` under way: the
- * handler's own iterator is told at once that nobody reads on.
+ * Items of what begins with the first `next` and may give a promise of them: a handler behind interceptors, a request
+ * through them. No generator, whose `return` waits for the `next` under way: the iterator is told at once that
+ * nobody reads on.
  */
 import { iteratorOf, type AnyIterator } from './item-sender.ts';
+import type { ItemStream } from './types.ts';
 
-/** See the file header. The handler starts with the first `next`. */
-export class LaterItems implements AsyncIterableIterator<unknown> {
+type Step = IteratorResult<unknown, undefined>;
+
+/** See the file header. */
+export class LaterItems implements ItemStream<unknown> {
   readonly #start: () => unknown;
-  #iterator: Promise<AnyIterator> | undefined;
+  #beginning: Promise<AnyIterator> | undefined;
+  #iterator: AnyIterator | undefined;
   #over = false;
 
+  /** `start` gives an iterable of either kind, or a promise of one; what else it gives fails the first `next`. */
   constructor(start: () => unknown) {
     this.#start = start;
   }
@@ -18,21 +24,26 @@ export class LaterItems implements AsyncIterableIterator<unknown> {
     return this;
   }
 
-  async next(): Promise<IteratorResult<unknown>> {
+  async next(): Promise<Step> {
     if (this.#over) return { done: true, value: undefined };
-    this.#iterator ??= this.#begin();
-    const iterator = await this.#iterator;
-    return iterator.next();
+    const iterator = this.#iterator ?? (await (this.#beginning ??= this.#begin()));
+    const { done, value } = await iterator.next();
+    return done ? { done, value: undefined } : { done: false, value };
   }
 
-  async return(): Promise<IteratorResult<unknown>> {
+  async return(): Promise<Step> {
     this.#over = true;
-    const iterator = await this.#iterator?.catch(() => undefined);
+    const iterator = this.#iterator ?? (await this.#beginning?.catch(() => undefined));
     await iterator?.return?.();
     return { done: true, value: undefined };
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
   async #begin(): Promise<AnyIterator> {
-    return iteratorOf(await this.#start());
+    this.#iterator = iteratorOf(await this.#start());
+    return this.#iterator;
   }
 }

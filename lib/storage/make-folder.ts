@@ -1,6 +1,7 @@
 /** Making the folder of a store. */
 import { dirname } from 'node:path';
 import { mkdir } from './callback-files.ts';
+import { hasCode } from './storage-errors.ts';
 
 /**
  * Makes a folder and those above it that are missing. Step by step, because `recursive` never ends on Node 20 where the
@@ -12,15 +13,14 @@ export async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || parent === folder) throw error;
+    if (hasCode(error, 'EEXIST')) return;
+    if (!hasCode(error, 'ENOENT') || parent === folder) throw error;
     await makeFolder(parent);
     await mkdir(folder).catch(ifNotThere);
   }
 }
 
 /** Somebody else may have made it meanwhile. */
-function ifNotThere(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error;
+function ifNotThere(error: unknown): void {
+  if (!hasCode(error, 'EEXIST')) throw error;
 }

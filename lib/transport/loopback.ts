@@ -1,6 +1,7 @@
 /** The plaintext rule: without TLS, only addresses that cannot leave this machine. */
 import { BlockList, isIP } from 'node:net';
-import { DwcpError, invalidArg } from '../errors.ts';
+import { DwcpError } from '../errors.ts';
+import { checkAddress } from './address.ts';
 import type { Address } from './frame-pipe.ts';
 
 const loopback = new BlockList();
@@ -16,16 +17,6 @@ export function isLoopback(host: string): boolean {
   const family = isIP(host);
   if (family === 0) return false;
   return loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
-}
-
-/** Refuses what is no address. @throws ERR_DWCP_INVALID_ARG */
-export function checkAddress(address: unknown): void {
-  if (typeof address !== 'object' || address === null) invalidArg('address', 'an object', address);
-  const { host, port } = address as Partial<Address>;
-  if (typeof host !== 'string' || host === '') invalidArg('address.host', 'a host', host);
-  if (port === undefined || !Number.isInteger(port) || port < 0 || port > 65_535) {
-    invalidArg('address.port', 'a port', port);
-  }
 }
 
 /**

@@ -2,8 +2,7 @@
  * Copies of payloads for whoever receives them. Small ones are cut from chunks, one after another: a Buffer
  * made so costs half of one that is allocated for itself. A chunk stays while any of its copies does.
  */
-import { markAsUntransferable } from 'node:worker_threads';
-import { ViewBuffer } from '../view-buffer.ts';
+import { ViewBuffer, commonMemory } from '../view-buffer.ts';
 
 const chunkBytes = 16 * 1024;
 /** Longer payloads get memory of their own, bytes. */
@@ -12,7 +11,7 @@ const maxCutBytes = 1024;
 const alignBytes = 8;
 
 /** The memory of typed arrays is expensive to ask for: it is kept, not the chunk. */
-let chunk = newChunk(0);
+let chunk = commonMemory(0);
 let usedBytes = 0;
 
 /** A copy of `payload` that belongs to the caller. */
@@ -20,18 +19,11 @@ export function ownBytes(payload: Uint8Array): Buffer {
   const { length } = payload;
   if (length > maxCutBytes) return Buffer.from(payload);
   if (chunk.byteLength - usedBytes < length) {
-    chunk = newChunk(chunkBytes);
+    chunk = commonMemory(chunkBytes);
     usedBytes = 0;
   }
   const copy = new ViewBuffer(chunk, usedBytes, length);
   copy.set(payload);
   usedBytes += Math.ceil(length / alignBytes) * alignBytes;
   return copy;
-}
-
-/** As of Node's own pool: who transfers one copy would take the others along. */
-function newChunk(sizeBytes: number): ArrayBuffer {
-  const { buffer } = Buffer.allocUnsafeSlow(sizeBytes);
-  markAsUntransferable(buffer);
-  return buffer;
 }

@@ -21,7 +21,7 @@ import type { PipeTransport } from './frame-pipe.ts';
 import { HalfOpen, knockOf } from './half-open.ts';
 import { InboundRefusals } from './inbound-refusals.ts';
 import { checkOnPipe, listenOn } from './listener.ts';
-import { checkAddress } from './loopback.ts';
+import { checkAddress } from './address.ts';
 import { type GateStats, ownIdentity, PeerGate, type ProvenPeer } from './peer-gate.ts';
 import type { SecureTransport, TlsIdentity } from './secure-transport.ts';
 import { SocketPipe } from './socket-pipe.ts';

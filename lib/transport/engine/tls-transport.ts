@@ -10,7 +10,7 @@ import type { LinkLimits } from '../../limits.ts';
 import type { Address, FramePipe, PipeListener, PipeTransport } from '../frame-pipe.ts';
 import { HalfOpen } from '../half-open.ts';
 import { checkOnPipe } from '../listener.ts';
-import { checkAddress } from '../loopback.ts';
+import { checkAddress } from '../address.ts';
 import { InboundRefusals } from '../inbound-refusals.ts';
 import { type GateStats, ownIdentity, PeerGate, type ProvenPeer } from '../peer-gate.ts';
 import type { SecureTransport, TlsIdentity } from '../secure-transport.ts';

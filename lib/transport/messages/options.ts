@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../../clock.ts';
 import { DwcpError, invalidArg } from '../../errors.ts';
 import { resolveLinkLimits, type LinkLimits } from '../../limits.ts';
 import type { IoSocketOptions } from '../../native/io-contract.ts';
+import { checkHostAndPort } from '../address.ts';
 import type { OnRefused } from '../inbound-refusals.ts';
 import type { MessageHandlers, MessageHead } from './batch.ts';
 import type { TargetOf } from './message-join.ts';
@@ -102,8 +103,7 @@ export function resolveMessageOptions(options: ListenOptions & ConnectOptions): 
   if ((typeof onBatch === 'function') === (typeof onMessage === 'function')) {
     throw new DwcpError('ERR_DWCP_INVALID_ARG', 'Give one of `onBatch` and `onMessage`');
   }
-  if (typeof host !== 'string' || host === '') invalidArg('host', 'a host', host);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) invalidArg('port', 'a port', port);
+  checkHostAndPort(options);
   const { congestion = '' } = options;
   if (!/^[\w-]{0,15}$/.test(congestion)) invalidArg('congestion', 'a name', congestion);
   const limits = resolveLinkLimits(options.limits);
