@@ -1,5 +1,6 @@
-// The link-frame reader: bytes cut in any way give the same frames and the same end, every payload
-// fits its check, and all memory comes back. The first byte chooses the cuts.
+// The link-frame reader: bytes cut in any way, or read to where they belong, give the same frames
+// and the same end, every payload fits its check, and all memory comes back. The first byte chooses
+// the cuts.
 #include <algorithm>
 #include <cstdlib>
 
@@ -40,9 +41,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (size_t at = 0; at < bytes.size(); at += step) {
     cut.feed(std::span(bytes).subspan(at, std::min(step, bytes.size() - at)));
   }
-  if (cut.reader.error() != end || cut.frames != whole.frames) std::abort();
+  Pieces placed;
+  placed.place(bytes, step);
+  for (const Pieces* other : {&cut, &placed}) {
+    if (other->reader.error() != end || other->frames != whole.frames) std::abort();
+  }
   // A broken link has no boundary to speak of.
-  const bool same_place = cut.reader.at_boundary() == whole.reader.at_boundary();
+  const bool same_place = cut.reader.at_boundary() == whole.reader.at_boundary() &&
+                          placed.reader.at_boundary() == whole.reader.at_boundary();
   if (end == dwcp::ErrorCode::kNone && !same_place) std::abort();
   for (const auto& frame : whole.frames) {
     if (frame.payload.size() > dwcp::io::kMaxPayload) std::abort();
@@ -51,6 +57,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                        frame.stream};
     if (dwcp::io::check_header(header) != dwcp::ErrorCode::kNone) std::abort();
   }
-  if (whole.give_back() != 0 || cut.give_back() != 0) std::abort();
+  if (whole.give_back() + cut.give_back() + placed.give_back() != 0) std::abort();
   return 0;
 }

@@ -37,6 +37,22 @@ TEST(frames_come_byte_by_byte_at_the_largest_size_too) {
   CHECK(pieces.give_back() == 0);
 }
 
+TEST(frames_read_to_where_they_lie_are_the_frames_of_the_whole) {
+  Frames made;
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{300}, size_t{kMaxPayload}}) made.add(size);
+  for (const size_t step : {size_t{1}, size_t{7}, size_t{1000}, SIZE_MAX}) {
+    Pieces pieces;
+    CHECK(pieces.place(made.bytes, step) == ErrorCode::kNone);
+    CHECK(pieces.frames == made.frames && pieces.prefaces == 1 && pieces.reader.at_boundary());
+    CHECK(pieces.give_back() == 0);
+  }
+  made.bytes.back() ^= 1;
+  Pieces damaged;
+  CHECK(damaged.place(made.bytes, 100) == ErrorCode::FRAME_CHECKSUM);
+  CHECK(damaged.frames.size() == made.frames.size() - 1);
+  CHECK(damaged.give_back() == 0);
+}
+
 TEST(each_broken_field_has_its_code_and_nothing_follows) {
   struct Fault {
     size_t at;

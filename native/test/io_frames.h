@@ -81,16 +81,21 @@ class Pieces {
     for (;;) {
       const io::ReadStep step = reader.next(input_, pool, arena_, unit);
       if (step != io::ReadStep::kUnit) return step;
-      if (unit.is_preface) {
-        ++prefaces;
-        continue;
-      }
-      const auto& [data, size] = std::pair(unit.payload.data, unit.payload.size);
-      frames.push_back(
-          {unit.header.kind, unit.header.flags, unit.header.channel, unit.header.stream, {}});
-      if (size > 0) frames.back().payload.assign(data, data + size);
-      if (unit.payload.slab != io::kNoSlab) pool.release(unit.payload.slab);
+      keep(unit);
     }
+  }
+
+  /// Reads `bytes` to where they belong, at most `step` at a time.
+  ErrorCode place(std::span<const uint8_t> bytes, size_t step) {
+    while (!bytes.empty() && reader.error() == ErrorCode::kNone) {
+      const auto into = reader.room();
+      const size_t size = std::min({bytes.size(), into.size(), step});
+      std::memcpy(into.data(), bytes.data(), size);
+      bytes = bytes.subspan(size);
+      io::Unit unit;
+      if (reader.fill(size, pool, arena_, unit) == io::ReadStep::kUnit) keep(unit);
+    }
+    return reader.error();
   }
 
   /// Slabs in use after everything was given back.
@@ -108,6 +113,18 @@ class Pieces {
   int prefaces = 0;
 
  private:
+  void keep(const io::Unit& unit) {
+    if (unit.is_preface) {
+      ++prefaces;
+      return;
+    }
+    const auto& [data, size] = std::pair(unit.payload.data, unit.payload.size);
+    frames.push_back(
+        {unit.header.kind, unit.header.flags, unit.header.channel, unit.header.stream, {}});
+    if (size > 0) frames.back().payload.assign(data, data + size);
+    if (unit.payload.slab != io::kNoSlab) pool.release(unit.payload.slab);
+  }
+
   void release_input() {
     if (slab_ != io::kNoSlab) pool.release(slab_);
     slab_ = io::kNoSlab;

@@ -29,10 +29,10 @@ class Rig {
   }
   ~Rig() { engine.shut_down(); }
 
-  uint16_t listen(bool framed) {
+  uint16_t listen(bool framed, uint32_t tls = 0) {
     sockaddr_storage address;
     CHECK(read_address("127.0.0.1", 0, address));
-    listener = engine.listen(address, {}, {framed});
+    listener = engine.listen(address, {}, {framed, tls});
     CHECK(listener > 0);
     return port_of(address);
   }
@@ -130,6 +130,12 @@ class Rig {
   size_t staged = 0;
   int listener = 0;
 };
+
+/// As the watchdog of the host does, only more often.
+inline void look(Rig& rig) {
+  usleep(1000);
+  rig.engine.watch();
+}
 
 /// Slabs that hold something of somebody.
 inline double held_slabs(Rig& rig) {

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -32,6 +33,13 @@ inline io::openssl::Library* openssl_library() {
   static io::openssl::Library library;
   static const bool loaded = libssl() != nullptr && library.load(find_symbol, libssl()) == nullptr;
   return loaded ? &library : nullptr;
+}
+
+/// False, said aloud, where there is no OpenSSL to test with.
+inline bool has_openssl() {
+  if (openssl_library() != nullptr) return true;
+  std::printf("  skipped: no libssl.so.3 on this machine\n");
+  return false;
 }
 
 inline io::TlsIdentity tls_identity(uint32_t ticket_interval_ms = 3'600'000) {

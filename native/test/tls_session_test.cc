@@ -13,13 +13,6 @@ using namespace dwcp::test;
 
 namespace {
 
-/// False, said aloud, where there is no OpenSSL to test with.
-bool has_openssl() {
-  if (openssl_library() != nullptr) return true;
-  std::printf("  skipped: no libssl.so.3 on this machine\n");
-  return false;
-}
-
 struct Memory {
   TlsHeap heap;
   SlabPool pool{heap, 16 * kRegionSize};

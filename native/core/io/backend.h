@@ -7,6 +7,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+#include <span>
+
 #include "core/io/connection.h"
 #include "core/io/tick_budget.h"
 
@@ -38,6 +41,19 @@ class BackendSink {
   /// Nothing of a cancelled connection is in the kernel any more.
   virtual void on_idle(Connection& connection) = 0;
 };
+
+/// Reads once what is there into `into`, and tells when nothing more will come. Returns the bytes.
+inline size_t receive_now(Connection& connection, std::span<uint8_t> into, BackendSink& sink,
+                          int flags = 0) {
+  const ssize_t size = recv(connection.fd, into.data(), into.size(), MSG_DONTWAIT | flags);
+  if (size > 0) return static_cast<size_t>(size);
+  if (size == 0) {
+    sink.on_end(connection, 0);
+  } else if (errno != EAGAIN && errno != EINTR) {
+    sink.on_end(connection, errno);
+  }
+  return 0;
+}
 
 class Backend {
  public:

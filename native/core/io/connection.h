@@ -58,6 +58,7 @@ struct Connection {
   bool want_writable = false;
   bool starved = false;  // waits for memory of `starved_for`
   SlabUse starved_for = SlabUse::kReceive;
+  bool pull = false;     // what comes next is read straight to where its frame lies
   bool listed = false;   // in the engine's list of connections with news
   bool touched = false;  // in the engine's list of connections to send for
   bool opened_news = false;
@@ -87,7 +88,8 @@ struct Connection {
   bool lacks(SlabUse use) const { return starved && starved_for == use; }
   /// Whether it wants bytes from the kernel now.
   bool wants_input() const {
-    return (phase == Phase::kOpen || phase == Phase::kFinishing) && !paused && !ended && !starved;
+    return (phase == Phase::kOpen || phase == Phase::kFinishing) && !paused && !ended && !starved &&
+           !pull;
   }
 };
 

@@ -226,13 +226,17 @@ void Engine::on_connect(Connection& connection, int error) {
   list(connection);
 }
 
+void Engine::count_in(Connection& connection, size_t size) {
+  counters_.bytes_in += static_cast<double>(size);
+  connection.received_bytes += size;
+}
+
 void Engine::on_receive(Connection& connection, const Piece& piece) {
-  counters_.bytes_in += static_cast<double>(piece.size);
+  count_in(connection, piece.size);
   if (!connection.live() || connection.fin_sent || connection.broken) {
     pool_.release(piece.slab);
     return;
   }
-  connection.received_bytes += piece.size;
   if (connection.tls) {
     connection.tls->feed(piece);
   } else {

@@ -102,9 +102,15 @@ class Engine final : public BackendSink {
   void tell_refused(Connection& connection, RowWriter& rows);
   bool secure(Connection& connection, uint32_t tls, const sockaddr_storage* to);
   void open_sealed(Connection& connection);
+  size_t open_into(Connection& connection, std::span<uint8_t> into, int socket);
+  void end_opening(Connection& connection, TlsStep step);
   void seal(Connection& connection);
   bool tell_input(Connection& connection, RowWriter& rows);
   bool tell_frames(Connection& connection, Piece& piece, RowWriter& rows);
+  bool tell_unit(Connection& connection, ReadStep step, const Unit& unit, RowWriter& rows);
+  bool pull(Connection& connection, RowWriter& rows);
+  void count_in(Connection& connection, size_t size);
+  size_t read_now(Connection& connection, std::span<uint8_t> into);
   bool tell_end(Connection& connection, RowWriter& rows);
   bool tell_closed(Connection& connection, RowWriter& rows);
   void tell_broken(Connection& connection, ErrorCode code, RowWriter& rows);
@@ -128,7 +134,6 @@ class Engine final : public BackendSink {
   void look_after(Connection& connection, int events);
   void mark_left(Connection& connection, bool left);
   void revive_starved();
-  bool evict_slowest();
   size_t evict_overdue();
   size_t evict_fullest();
   void make_room(SlabUse use);

@@ -14,7 +14,13 @@ constexpr uint64_t kPatience = 10;
 
 }  // namespace
 
-void Engine::on_starved(Connection& connection) { starve(connection, SlabUse::kReceive); }
+/// A frame needs no memory to be received into: see `pull`. Anything else waits.
+void Engine::on_starved(Connection& connection) {
+  const bool frames = connection.framed && (!connection.tls || connection.tls->established());
+  if (!frames || connection.phase != Phase::kOpen) return starve(connection, SlabUse::kReceive);
+  connection.pull = true;
+  list(connection);
+}
 
 void Engine::starve(Connection& connection, SlabUse use) {
   connection.starved_for = use;
@@ -26,12 +32,16 @@ void Engine::starve(Connection& connection, SlabUse use) {
 void Engine::revive_starved() {
   if (starved_.empty()) return;
   if (!pool_.available(SlabUse::kReceive) && !pool_.available(SlabUse::kAssembly)) return;
+  // No more than frames for which there is room: two of the largest fit into a slab.
+  size_t frames = 2 * pool_.spare(SlabUse::kAssembly);
   for (Connection* connection : std::exchange(starved_, {})) {
     if (!connection->live()) continue;
-    if (!pool_.available(connection->starved_for)) {
+    const bool assembles = connection->starved_for == SlabUse::kAssembly;
+    if (assembles ? frames == 0 : !pool_.available(SlabUse::kReceive)) {
       starved_.push_back(connection);
       continue;
     }
+    if (assembles) --frames;
     connection->starved = false;
     connection->frame_since = watches_;  // what it waited is not its fault
     revived_ = true;
@@ -39,25 +49,6 @@ void Engine::revive_starved() {
     const bool shaking = connection->tls && !connection->tls->established();
     if (shaking || connection->has_input()) list(*connection);
   }
-}
-
-/// Memory is used up and nobody gives any back: the connection that has been at one frame for the
-/// longest pays, or peers that begin frames and stop could hold all others up. False when nobody
-/// is.
-bool Engine::evict_slowest() {
-  Connection* slowest = nullptr;
-  for (const auto& connection : connections_) {
-    if (!connection->live() || connection->reader.at_boundary()) continue;
-    // Rather one that could go on than one that waits for memory itself.
-    const auto rank = std::pair(connection->starved, connection->frame_since);
-    if (slowest == nullptr || rank < std::pair(slowest->starved, slowest->frame_since)) {
-      slowest = connection.get();
-    }
-  }
-  if (slowest == nullptr) return false;
-  counters_.evictions += 1;
-  end(*slowest, ENOBUFS);
-  return true;
 }
 
 /// Memory for sending is used up: of the peers that do not take what was sent to them, the one with
@@ -98,11 +89,11 @@ size_t Engine::stuck_bytes() const {
   return bytes;
 }
 
-/// Ends all who have been at one frame for too long and had memory for it. How many.
+/// Ends all who have been at one frame for too long, had memory for it and were read. How many.
 size_t Engine::evict_overdue() {
   size_t evicted = 0;
   for (const auto& connection : connections_) {
-    if (!connection->live() || connection->starved || connection->reader.at_boundary()) continue;
+    if (!connection->live() || connection->paused || !connection->reader.holds_memory()) continue;
     if (watches_ - connection->frame_since < kPatience) continue;
     end(*connection, ENOBUFS);
     ++evicted;
@@ -125,10 +116,9 @@ void Engine::relieve() {
     if (lasting && stuck && stuck_bytes() >= quarter) make_room(SlabUse::kReceive);
     return;
   }
-  if (lasting && evict_overdue() > 0) return;
-  if (!stuck || evict_slowest()) return;
+  if (!lasting || evict_overdue() > 0) return;
   // Who reads nothing may hold what others would receive into; that often passes by itself.
-  if (lasting) make_room(SlabUse::kAssembly);
+  if (stuck) make_room(SlabUse::kAssembly);
 }
 
 }  // namespace dwcp::io

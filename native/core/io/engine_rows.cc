@@ -68,6 +68,7 @@ bool Engine::tell(Connection& connection, RowWriter& rows) {
   if (connection.tls && !tell_tls(connection, rows)) return false;
   const bool readable = !connection.paused && !connection.lacks(SlabUse::kAssembly);
   if (readable && !tell_input(connection, rows)) return false;
+  if (connection.pull && !pull(connection, rows)) return false;
   if (connection.tls && !tell_fault(connection, rows)) return false;
   if (connection.writable_news) {
     if (rows.full()) return false;
@@ -112,40 +113,84 @@ bool Engine::tell_frames(Connection& connection, Piece& piece, RowWriter& rows) 
   Unit unit;
   bool begins = connection.reader.at_boundary();
   while (!rows.full()) {
-    switch (connection.reader.next(piece, pool_, assembly_, unit)) {
-      case ReadStep::kHungry:
-        if (begins) connection.frame_since = watches_;
-        return true;
-      case ReadStep::kNoMemory:
-        starve(connection, SlabUse::kAssembly);
-        backend_->receive(connection);
-        return true;
-      case ReadStep::kBroken:
-        tell_broken(connection, connection.reader.error(), rows);
-        piece.size = 0;
-        return true;
-      case ReadStep::kUnit:
-        begins = true;
-        break;
-    }
-    if (unit.is_preface) {
-      Row& row = rows.add(connection, RowType::kPreface);
-      row.stream = unit.preface[0];
-      row.length = unit.preface[1];
-      // Nothing further until somebody listens.
-      connection.paused = true;
-      backend_->receive(connection);
+    const ReadStep step = connection.reader.next(piece, pool_, assembly_, unit);
+    if (!tell_unit(connection, step, unit, rows)) {
+      if (step == ReadStep::kHungry && begins) connection.frame_since = watches_;
+      if (step == ReadStep::kBroken) piece.size = 0;
       return true;
     }
-    const FrameHeader& header = unit.header;
-    Row& row = rows.add(connection, RowType::kFrame, unit.payload.slab);
-    row.what = pack_what(static_cast<uint8_t>(RowType::kFrame), header.kind, header.channel);
-    row.flags = header.flags;
-    row.stream = header.stream;
-    row.length = header.length;
-    if (header.length > 0) row.address = pool_.address(unit.payload.slab, unit.payload.data);
+    begins = true;
   }
   return piece.size == 0;
+}
+
+/// What a step of the reader came to. True when the next one can follow at once.
+bool Engine::tell_unit(Connection& connection, ReadStep step, const Unit& unit, RowWriter& rows) {
+  if (step == ReadStep::kHungry) return false;
+  if (step == ReadStep::kBroken) {
+    tell_broken(connection, connection.reader.error(), rows);
+    return false;
+  }
+  if (step == ReadStep::kNoMemory) {
+    starve(connection, SlabUse::kAssembly);
+    backend_->receive(connection);
+    return false;
+  }
+  if (unit.is_preface) {
+    Row& row = rows.add(connection, RowType::kPreface);
+    row.stream = unit.preface[0];
+    row.length = unit.preface[1];
+    // Nothing further until somebody listens.
+    connection.paused = true;
+    backend_->receive(connection);
+    return false;
+  }
+  const FrameHeader& header = unit.header;
+  Row& row = rows.add(connection, RowType::kFrame, unit.payload.slab);
+  row.what = pack_what(static_cast<uint8_t>(RowType::kFrame), header.kind, header.channel);
+  row.flags = header.flags;
+  row.stream = header.stream;
+  row.length = header.length;
+  if (header.length > 0) row.address = pool_.address(unit.payload.slab, unit.payload.data);
+  return true;
+}
+
+/// Reads one frame to where it lies and nothing beyond it, for there is no memory to receive into:
+/// who has begun one can end it all the same, and who waits for memory holds none. False when rows
+/// ran out.
+bool Engine::pull(Connection& connection, RowWriter& rows) {
+  if (rows.full()) return false;
+  connection.pull = false;
+  const bool readable = connection.phase == Phase::kOpen && connection.input.empty() &&
+                        !connection.paused && !connection.starved;
+  FrameReader& reader = connection.reader;
+  const bool begins = reader.at_boundary();
+  for (bool more = readable; more;) {
+    const auto into = reader.room();
+    const size_t size = into.empty() ? 0 : read_now(connection, into);
+    if (size == 0 && !into.empty()) break;
+    Unit unit;
+    const ReadStep step = reader.fill(size, pool_, assembly_, unit);
+    if (tell_unit(connection, step, unit, rows) && connection.has_input()) list(connection);
+    more = step == ReadStep::kHungry;
+  }
+  if (begins && !reader.at_boundary()) connection.frame_since = watches_;
+  backend_->receive(connection);
+  return true;
+}
+
+size_t Engine::read_now(Connection& connection, std::span<uint8_t> into) {
+  // What the kernel still delivers comes first.
+  const int socket = connection.receiving || connection.ended ? -1 : connection.fd;
+  size_t size = 0;
+  if (connection.tls) {
+    size = open_into(connection, into, socket);
+  } else if (socket >= 0) {
+    size = receive_now(connection, into, *this);
+    count_in(connection, size);
+  }
+  budget_.charge(size);
+  return size;
 }
 
 void Engine::tell_broken(Connection& connection, ErrorCode code, RowWriter& rows) {

@@ -121,22 +121,19 @@ void Engine::open_sealed(Connection& connection) {
   auto& input = connection.input;
   Piece piece;
   for (;;) {
-    switch (tls.open(opened_, piece)) {
+    const TlsStep step = tls.open(opened_, piece);
+    switch (step) {
       case TlsStep::kDone:
         budget_.charge(piece.size);
         break;
       case TlsStep::kHungry:
         return;
       case TlsStep::kNoMemory:
-        starve(connection, SlabUse::kAssembly);
+        on_starved(connection);
         return backend_->receive(connection);
       case TlsStep::kEnded:
-        connection.ended_news |= !connection.ended;
-        connection.ended = true;
-        [[fallthrough]];
       case TlsStep::kFailed:
-        tls.drop_input();
-        return backend_->receive(connection);
+        return end_opening(connection, step);
     }
     if (input.size() > connection.input_first) {
       Piece& last = input.back();
@@ -148,6 +145,31 @@ void Engine::open_sealed(Connection& connection) {
     }
     input.push_back(piece);
   }
+}
+
+/// The peer said that nothing more comes, or what came was no TLS.
+void Engine::end_opening(Connection& connection, TlsStep step) {
+  if (step == TlsStep::kEnded) {
+    connection.ended_news |= !connection.ended;
+    connection.ended = true;
+  }
+  connection.tls->drop_input();
+  backend_->receive(connection);
+}
+
+/// Opens what was received, or is in the socket, into `into`. Returns the bytes.
+size_t Engine::open_into(Connection& connection, std::span<uint8_t> into, int socket) {
+  size_t size = 0;
+  const TlsStep step = connection.tls->open_into(into, socket, size);
+  count_in(connection, connection.tls->take_read());
+  if (step == TlsStep::kDone) return size;
+  if (step != TlsStep::kHungry) {
+    end_opening(connection, step);
+  } else if (socket >= 0) {
+    std::array<uint8_t, 1> next;
+    receive_now(connection, next, *this, MSG_PEEK);
+  }
+  return 0;
 }
 
 /// Seals what may leave, and counts what the kernel took of it.

@@ -157,30 +157,11 @@ void EpollBackend::finish_connect(Connection& connection) {
 size_t EpollBackend::read(Connection& connection) {
   size_t size = 0;
   for (int i = 0; i < kReadsPerPoll && connection.wants_input(); ++i) {
-    const size_t more = read_once(connection);
+    const size_t more = reads_.read(connection, sink_);
     size += more;
     if (more < kSlabSize) break;
   }
   return size;
-}
-
-size_t EpollBackend::read_once(Connection& connection) {
-  const auto room = reads_.room();
-  if (room.empty()) {
-    sink_.on_starved(connection);
-    return 0;
-  }
-  const ssize_t size = recv(connection.fd, room.data(), room.size(), MSG_DONTWAIT);
-  if (size > 0) {
-    sink_.on_receive(connection, reads_.take(static_cast<size_t>(size)));
-    return static_cast<size_t>(size);
-  }
-  if (size == 0) {
-    sink_.on_end(connection, 0);
-  } else if (errno != EAGAIN && errno != EINTR) {
-    sink_.on_end(connection, errno);
-  }
-  return 0;
 }
 
 void EpollBackend::update(Connection& connection) {

@@ -1,6 +1,6 @@
 // Readiness through epoll: what io_uring is measured against, and what runs where io_uring is
-// forbidden or too old. Level-triggered, one read per ready socket and poll; all sockets read into
-// one open slab, so small messages lie side by side.
+// forbidden or too old. Level-triggered, a read per ready socket and poll, and more while whole
+// slabs come; all sockets read into one open slab, so small messages lie side by side.
 #pragma once
 
 #include <sys/epoll.h>
@@ -39,7 +39,6 @@ class EpollBackend final : public Backend {
   void accept_all(Listener& listener);
   void finish_connect(Connection& connection);
   size_t read(Connection& connection);
-  size_t read_once(Connection& connection);
   size_t handle(const epoll_event& event);
   size_t handle_input(Connection& connection, uint32_t events);
   void forget(const void* object);

@@ -16,8 +16,9 @@ void skip(Piece& piece, size_t size) {
 ReadStep FrameReader::next(Piece& input, SlabPool& pool, SlabArena& arena, Unit& unit) {
   if (error_ != ErrorCode::kNone) return ReadStep::kBroken;
   if (input.size == 0) return ReadStep::kHungry;
-  if (!greeted_) return read_preface(input, unit);
-  if (filled_ > 0 || input.size < kHeaderSize) return collect(input, pool, arena, unit);
+  if (!greeted_ || filled_ > 0 || input.size < kHeaderSize) {
+    return collect(input, pool, arena, unit);
+  }
   header_ = read_header(input.data);
   if (const ErrorCode code = check_header(header_); code != ErrorCode::kNone) return broken(code);
   if (input.size < kHeaderSize + header_.length) return collect(input, pool, arena, unit);
@@ -25,23 +26,12 @@ ReadStep FrameReader::next(Piece& input, SlabPool& pool, SlabArena& arena, Unit&
 }
 
 void FrameReader::reset(SlabPool& pool) {
-  if (assembly_.slab != kNoSlab) {
+  if (holds_memory()) {
     pool.end_frame(assembly_.slab);
     pool.release(assembly_.slab);
   }
   assembly_ = {};
   filled_ = 0;
-}
-
-ReadStep FrameReader::read_preface(Piece& input, Unit& unit) {
-  if (!fill_head(input, kPrefaceSize)) return ReadStep::kHungry;
-  filled_ = 0;
-  unit = {};
-  unit.is_preface = true;
-  unit.preface = {load_le<uint32_t>(head_.data()), load_le<uint32_t>(head_.data() + 4)};
-  if (unit.preface[0] != kMagic) return broken(ErrorCode::FRAME_MAGIC);
-  greeted_ = true;
-  return ReadStep::kUnit;
 }
 
 /// The common case: the frame is all there.
@@ -58,28 +48,63 @@ ReadStep FrameReader::whole(Piece& input, SlabPool& pool, Unit& unit) {
   return ReadStep::kUnit;
 }
 
-/// A frame in parts: first its header into `head_`, then its payload into the arena, behind it
-/// unless it is among the largest.
+/// A frame in parts.
 ReadStep FrameReader::collect(Piece& input, SlabPool& pool, SlabArena& arena, Unit& unit) {
-  if (assembly_.slab == kNoSlab) {
-    if (!fill_head(input, kHeaderSize)) return ReadStep::kHungry;
-    header_ = read_header(head_.data());
-    if (const ErrorCode code = check_header(header_); code != ErrorCode::kNone) return broken(code);
-    if (header_.length > 0) {
-      const size_t before = header_.length <= kMaxBehindHeader ? kHeaderSize : 0;
-      uint8_t* frame = arena.allocate(before + header_.length, assembly_.slab);
-      if (frame == nullptr) return ReadStep::kNoMemory;
-      pool.begin_frame(assembly_.slab);
-      std::memcpy(frame, head_.data(), before);
-      assembly_.data = frame + before;
-    }
-    assembly_.size = 0;
+  for (;;) {
+    const auto into = room();
+    const size_t copied = std::min(input.size, into.size());
+    if (copied > 0) std::memcpy(into.data(), input.data, copied);
+    skip(input, copied);
+    const ReadStep step = fill(copied, pool, arena, unit);
+    if (step != ReadStep::kHungry || input.size == 0) return step;
   }
-  const size_t copied = std::min(input.size, header_.length - assembly_.size);
-  if (copied > 0) std::memcpy(assembly_.data + assembly_.size, input.data, copied);
-  assembly_.size += copied;
-  skip(input, copied);
-  if (assembly_.size < header_.length) return ReadStep::kHungry;
+}
+
+std::span<uint8_t> FrameReader::room() {
+  if (holds_memory()) {
+    return {assembly_.data + assembly_.size, header_.length - assembly_.size};
+  }
+  return std::span(head_).first(greeted_ ? kHeaderSize : kPrefaceSize).subspan(filled_);
+}
+
+ReadStep FrameReader::fill(size_t size, SlabPool& pool, SlabArena& arena, Unit& unit) {
+  if (error_ != ErrorCode::kNone) return ReadStep::kBroken;
+  if (holds_memory()) {
+    assembly_.size += size;
+    return assembly_.size < header_.length ? ReadStep::kHungry : finish(pool, unit);
+  }
+  filled_ += size;
+  if (filled_ < (greeted_ ? kHeaderSize : kPrefaceSize)) return ReadStep::kHungry;
+  return greeted_ ? begin(pool, arena, unit) : greet(unit);
+}
+
+ReadStep FrameReader::greet(Unit& unit) {
+  filled_ = 0;
+  unit = {};
+  unit.is_preface = true;
+  unit.preface = {load_le<uint32_t>(head_.data()), load_le<uint32_t>(head_.data() + 4)};
+  if (unit.preface[0] != kMagic) return broken(ErrorCode::FRAME_MAGIC);
+  greeted_ = true;
+  return ReadStep::kUnit;
+}
+
+/// The header is in `head_`: the payload goes into the arena, behind a copy of it unless it is
+/// among the largest.
+ReadStep FrameReader::begin(SlabPool& pool, SlabArena& arena, Unit& unit) {
+  header_ = read_header(head_.data());
+  if (const ErrorCode code = check_header(header_); code != ErrorCode::kNone) return broken(code);
+  if (header_.length == 0) return finish(pool, unit);
+  const size_t before = header_.length <= kMaxBehindHeader ? kHeaderSize : 0;
+  uint8_t* frame = arena.allocate(before + header_.length, assembly_.slab);
+  if (frame == nullptr) return ReadStep::kNoMemory;
+  pool.begin_frame(assembly_.slab);
+  std::memcpy(frame, head_.data(), before);
+  assembly_.data = frame + before;
+  assembly_.size = 0;
+  return ReadStep::kHungry;
+}
+
+ReadStep FrameReader::finish(SlabPool& pool, Unit& unit) {
   if (!intact(head_.data(), {assembly_.data, assembly_.size})) {
     reset(pool);
     return broken(ErrorCode::FRAME_CHECKSUM);
@@ -87,19 +112,10 @@ ReadStep FrameReader::collect(Piece& input, SlabPool& pool, SlabArena& arena, Un
   unit.is_preface = false;
   unit.header = header_;
   unit.payload = assembly_;
-  if (assembly_.slab != kNoSlab) pool.end_frame(assembly_.slab);
+  if (holds_memory()) pool.end_frame(assembly_.slab);
   assembly_ = {};
   filled_ = 0;
   return ReadStep::kUnit;
-}
-
-/// Moves bytes into `head_` until it holds `size` of them.
-bool FrameReader::fill_head(Piece& input, size_t size) {
-  const size_t copied = std::min(input.size, size - filled_);
-  if (copied > 0) std::memcpy(head_.data() + filled_, input.data, copied);
-  filled_ += copied;
-  skip(input, copied);
-  return filled_ == size;
 }
 
 bool FrameReader::intact(const uint8_t* header, std::span<const uint8_t> payload) const {

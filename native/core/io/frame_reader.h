@@ -42,24 +42,31 @@ class FrameReader {
   /// Takes bytes from the front of `input` until a unit is whole. The slab of `input` stays its
   /// owner's.
   ReadStep next(Piece& input, SlabPool& pool, SlabArena& arena, Unit& unit);
+  /// Where the next bytes of the frame under way belong, for those who have them nowhere else yet:
+  /// `fill` tells how many were put there. Empty after `kNoMemory`.
+  std::span<uint8_t> room();
+  ReadStep fill(size_t size, SlabPool& pool, SlabArena& arena, Unit& unit);
 
   ErrorCode error() const { return error_; }
   /// The header that broke the link.
   const FrameHeader& broken_header() const { return header_; }
   /// True when no frame has been begun and not finished.
   bool at_boundary() const { return filled_ == 0; }
+  /// True when the frame under way has memory.
+  bool holds_memory() const { return assembly_.slab != kNoSlab; }
   /// Under TLS, which proves every byte, the CRC of a frame is zero.
   void expect_no_checksum() { checksum_ = false; }
   /// Gives back what a frame under way holds.
   void reset(SlabPool& pool);
 
  private:
-  ReadStep read_preface(Piece& input, Unit& unit);
+  ReadStep greet(Unit& unit);
   ReadStep whole(Piece& input, SlabPool& pool, Unit& unit);
   ReadStep collect(Piece& input, SlabPool& pool, SlabArena& arena, Unit& unit);
+  ReadStep begin(SlabPool& pool, SlabArena& arena, Unit& unit);
+  ReadStep finish(SlabPool& pool, Unit& unit);
   ReadStep broken(ErrorCode code);
   bool intact(const uint8_t* header, std::span<const uint8_t> payload) const;
-  bool fill_head(Piece& input, size_t size);
 
   std::array<uint8_t, kHeaderSize> head_{};
   FrameHeader header_;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "core/io/backend.h"
 #include "core/io/slab_pool.h"
 
 namespace dwcp::io {
@@ -13,6 +14,29 @@ namespace dwcp::io {
 class ReadSlab {
  public:
   explicit ReadSlab(SlabPool& pool) : pool_(pool) {}
+
+  /// Reads once what is there from a connection, and tells the sink. Returns the bytes read.
+  size_t read(Connection& connection, BackendSink& sink) {
+    const auto into = room();
+    if (into.empty()) {
+      sink.on_starved(connection);
+      return 0;
+    }
+    const size_t size = receive_now(connection, into, sink);
+    if (size > 0) sink.on_receive(connection, take(size));
+    return size;
+  }
+
+  /// Slabs it keeps that hold nothing.
+  size_t standing() const { return slab_ != kNoSlab && pool_.sole_user(slab_) ? 1 : 0; }
+
+  void close() {
+    if (slab_ != kNoSlab) pool_.release(slab_);
+    slab_ = kNoSlab;
+  }
+
+ private:
+  static constexpr size_t kLeastRoom = 16 * 1024;
 
   /// Room for a read that is worth its system call; empty when no slab is free.
   std::span<uint8_t> room() {
@@ -34,17 +58,6 @@ class ReadSlab {
     filled_ += size;
     return piece;
   }
-
-  /// Slabs it keeps that hold nothing.
-  size_t standing() const { return slab_ != kNoSlab && pool_.sole_user(slab_) ? 1 : 0; }
-
-  void close() {
-    if (slab_ != kNoSlab) pool_.release(slab_);
-    slab_ = kNoSlab;
-  }
-
- private:
-  static constexpr size_t kLeastRoom = 16 * 1024;
 
   SlabPool& pool_;
   SlabId slab_ = kNoSlab;

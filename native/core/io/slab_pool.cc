@@ -17,15 +17,16 @@ size_t SlabPool::limit(SlabUse use) const {
                                      : 2 * quarter();
 }
 
-bool SlabPool::available(SlabUse use) const {
-  if (use == SlabUse::kAssembly && begun_slabs_ >= 2 * quarter()) return false;
-  if (use == SlabUse::kReceive && used() - begun_slabs_ < quarter()) return true;
-  return used() < limit(use);
+size_t SlabPool::spare(SlabUse use) const {
+  const auto below = [](size_t value, size_t limit) { return limit > value ? limit - value : 0; };
+  const size_t all = below(used(), limit(use));
+  if (use == SlabUse::kAssembly) return std::min(all, below(begun_slabs_, 2 * quarter()));
+  if (use == SlabUse::kReceive) return std::max(all, below(used() - begun_slabs_, quarter()));
+  return all;
 }
 
 size_t SlabPool::excess(SlabUse use) const {
-  if (available(use)) return 0;
-  return std::max(used(), limit(use)) - limit(use) + 1;
+  return available(use) || used() < limit(use) ? 0 : used() - limit(use) + 1;
 }
 
 SlabId SlabPool::acquire(SlabUse use) {

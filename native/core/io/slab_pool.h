@@ -3,7 +3,8 @@
 // first, so that it is still in the cache. The pool grows a region at a time up to its budget and
 // keeps what it has. Receiving stops at half the budget and putting frames together at three
 // quarters, so that what was received can be answered. Frames that were begun hold half at most and
-// do not stop receiving, by which alone they end, before all else has a quarter.
+// do not stop receiving before all else has a quarter; where it stops, they are read to where they
+// lie (see Engine::pull).
 #pragma once
 
 #include <cstddef>
@@ -64,8 +65,11 @@ class SlabPool {
   /// How often a slab was asked for in vain.
   uint64_t refusals() const { return refusals_; }
   /// True when `acquire` would give one.
-  bool available(SlabUse use) const;
-  /// Slabs to be given back before one is available for that use, if nothing else changes.
+  bool available(SlabUse use) const { return spare(use) > 0; }
+  /// How many `acquire` would give now.
+  size_t spare(SlabUse use) const;
+  /// Slabs to be given back before one is available for that use; 0 as well where it is for frames
+  /// under way that none is.
   size_t excess(SlabUse use) const;
 
  private:

@@ -46,7 +46,7 @@ class Entered {
 bool OpenSlab::open(size_t size) {
   if (slab_ != kNoSlab && pool_.sole_user(slab_)) filled_ = 0;
   if (slab_ != kNoSlab && room() >= size) return true;
-  const SlabId next = pool_.acquire(SlabUse::kAssembly);
+  const SlabId next = pool_.acquire(SlabUse::kReceive);
   if (next == kNoSlab) return false;
   close();
   slab_ = next;
@@ -149,6 +149,17 @@ TlsStep TlsSession::open(OpenSlab& slab, Piece& out) {
   behind_ = static_cast<size_t>(size) == room;
   out = slab.take(static_cast<size_t>(size));
   return TlsStep::kDone;
+}
+
+TlsStep TlsSession::open_into(std::span<uint8_t> room, int socket, size_t& size) {
+  const Library& lib = context_->library();
+  const Entered entered(this, lib);
+  socket_ = socket;
+  const int read = lib.SSL_read(ssl_, room.data(), static_cast<int>(room.size()));
+  socket_ = -1;
+  size = static_cast<size_t>(std::max(read, 0));
+  behind_ = size == room.size();
+  return size > 0 ? TlsStep::kDone : explain(read);
 }
 
 bool TlsSession::seal() {
@@ -274,6 +285,14 @@ int TlsSession::read_sealed(char* out, int size) {
   return static_cast<int>(copied);
 }
 
+int TlsSession::read_socket(char* out, int size) {
+  if (socket_ < 0) return 0;
+  const ssize_t size_read = recv(socket_, out, static_cast<size_t>(size), MSG_DONTWAIT);
+  if (size_read <= 0) return 0;
+  read_ += static_cast<size_t>(size_read);
+  return static_cast<int>(size_read);
+}
+
 bool TlsSession::write_sealed(const char* data, size_t size) {
   while (size > 0) {
     Piece piece;
@@ -296,7 +315,8 @@ int TlsSession::on_bio_read(openssl::Bio* bio, char* out, int size) {
   if (session == nullptr) return -1;
   const Library& lib = session->context_->library();
   lib.BIO_clear_flags(bio, kBioRead | kBioRetry);
-  const int copied = session->read_sealed(out, size);
+  int copied = session->read_sealed(out, size);
+  if (copied == 0) copied = session->read_socket(out, size);
   if (copied > 0) return copied;
   if (session->cut_) return 0;
   lib.BIO_set_flags(bio, kBioRead | kBioRetry);

@@ -7,6 +7,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "core/io/frame_reader.h"
@@ -89,6 +91,11 @@ class TlsSession {
   bool failed() const { return fault_ != TlsFault::kNone; }
   /// Plain bytes of one record, or what is left of it.
   TlsStep open(OpenSlab& slab, Piece& out);
+  /// The same into memory of the caller: their number in `size`. What was received is used up, it
+  /// reads from the socket itself, unless that is negative, and no further than this record.
+  TlsStep open_into(std::span<uint8_t> room, int socket, size_t& size);
+  /// Bytes that it read from the socket since it was asked last.
+  size_t take_read() { return std::exchange(read_, 0); }
   /// True when `open` may have something without further bytes.
   bool readable() const { return first_ < sealed_in_.size() || behind_; }
 
@@ -121,6 +128,7 @@ class TlsSession {
  private:
   bool start();
   int read_sealed(char* out, int size);
+  int read_socket(char* out, int size);
   bool write_sealed(const char* data, size_t size);
   TlsStep explain(int result);
   TlsStep fail(TlsFault fault, uint32_t detail, const char* words);
@@ -134,6 +142,8 @@ class TlsSession {
   size_t first_ = 0;
   SendQueue plain_;
   TlsContext::Destination destination_{};
+  int socket_ = -1;  // within `open_into`
+  size_t read_ = 0;
   bool dialled_ = false;
   bool established_ = false;
   bool behind_ = false;

@@ -88,7 +88,11 @@ void UringBackend::receive_over(Connection& connection, int result) {
     // The kernel came faster than slabs go back: lend it more from now on.
     if (wanted_ < kMostLent && wanted_ < pool_.budget_slabs() / 8) wanted_ *= 2;
     lend();
-    if (lent_ == 0) sink_.on_starved(connection);
+    if (lent_ == 0) {
+      connection.bulk =
+          true;  // to be told when there is something to read, not that there is no slab
+      sink_.on_starved(connection);
+    }
   } else if (result < 0 && !is_passing(result)) {
     sink_.on_end(connection, -result);
   }
@@ -114,20 +118,11 @@ void UringBackend::ready(Connection& connection, int result) {
 }
 
 void UringBackend::read_once(Connection& connection) {
-  const auto room = reads_.room();
-  if (room.empty()) return sink_.on_starved(connection);
-  const ssize_t size = recv(connection.fd, room.data(), room.size(), MSG_DONTWAIT);
-  if (size > 0) {
-    const Piece piece = reads_.take(static_cast<size_t>(size));
-    budget_.charge(piece.size);
-    sink_.on_receive(connection, piece);
-    connection.small_reads = piece.size < kSmall ? connection.small_reads + 1 : 0;
-    if (connection.small_reads >= kCalm) connection.bulk = false;
-  } else if (size == 0) {
-    sink_.on_end(connection, 0);
-  } else if (errno != EAGAIN && errno != EINTR) {
-    sink_.on_end(connection, errno);
-  }
+  const size_t size = reads_.read(connection, sink_);
+  if (size == 0) return;
+  budget_.charge(size);
+  connection.small_reads = size < kSmall ? connection.small_reads + 1 : 0;
+  if (connection.small_reads >= kCalm) connection.bulk = false;
 }
 
 size_t UringBackend::standing() const {
