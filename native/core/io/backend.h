@@ -43,9 +43,8 @@ class BackendSink {
 };
 
 /// Reads once what is there into `into`, and tells when nothing more will come. Returns the bytes.
-inline size_t receive_now(Connection& connection, std::span<uint8_t> into, BackendSink& sink,
-                          int flags = 0) {
-  const ssize_t size = recv(connection.fd, into.data(), into.size(), MSG_DONTWAIT | flags);
+inline size_t receive_now(Connection& connection, std::span<uint8_t> into, BackendSink& sink) {
+  const ssize_t size = recv(connection.fd, into.data(), into.size(), MSG_DONTWAIT);
   if (size > 0) return static_cast<size_t>(size);
   if (size == 0) {
     sink.on_end(connection, 0);

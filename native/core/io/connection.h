@@ -48,7 +48,7 @@ struct Connection {
   uint64_t accepted_bytes = 0;  // handed over to be sealed
   uint64_t received_bytes = 0;
   uint64_t writable_below = 0;  // queued bytes at which `want_writable` is answered
-  uint64_t frame_since = 0;     // look at which its frame was begun, or last got memory
+  uint64_t frame_since = 0;     // look at which its frame was begun, or got what it waited for
 
   bool paused = true;     // receives nothing further
   bool ended = false;     // the peer sent FIN

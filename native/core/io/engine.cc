@@ -13,6 +13,12 @@
 #include "core/io/uring_backend.h"
 
 namespace dwcp::io {
+namespace {
+
+/// Under TLS there are frames: at the memory budget plain bytes have nowhere else to go.
+bool is_spoken(const Wire& wire) { return wire.framed || wire.tls == 0; }
+
+}  // namespace
 
 Engine::Engine(RegionSource& regions, const EngineOptions& options, std::span<double> sent,
                Counters& counters)
@@ -50,6 +56,7 @@ int Engine::start(Tier tier) {
 }
 
 int Engine::listen(sockaddr_storage& address, const SocketOptions& options, Wire wire) {
+  if (!is_spoken(wire)) return -EINVAL;
   const int fd = open_listener(address, options, backend_->nonblocking());
   if (fd < 0) return fd;
   auto free = std::find_if(listeners_.begin(), listeners_.end(), [](const auto& known) {
@@ -83,6 +90,7 @@ void Engine::unlisten(uint32_t id) {
 
 int Engine::connect(const sockaddr_storage& address, const SocketOptions& options, Wire wire,
                     uint32_t& slot, uint32_t& generation) {
+  if (!is_spoken(wire)) return -EINVAL;
   const int fd = open_dialer(address, options, backend_->nonblocking());
   if (fd < 0) return fd;
   Connection* connection = take_slot(fd, wire.framed);
@@ -307,6 +315,7 @@ void Engine::finish(Connection& connection) {
   connection.paused = false;
   mark_left(connection, false);
   drop_input(connection);
+  connection.reader.reset(pool_);
   list(connection);
 }
 
@@ -333,6 +342,7 @@ void Engine::end(Connection& connection, int error) {
   if (!connection.live()) return;
   connection.phase = Phase::kEnding;
   connection.error = error;
+  feed(connection);
   drop_input(connection);
   connection.reader.reset(pool_);
   backend_->cancel(connection);

@@ -128,6 +128,8 @@ class Engine final : public BackendSink {
   void queue(Connection& connection, const Piece& piece);
   Piece moved_to_tail(Connection& connection, const Piece& piece);
   void starve(Connection& connection, SlabUse use);
+  void feed(Connection& connection);
+  void discard(Connection& connection);
   void shed_one(Listener& listener);
   void flush();
   void watch_unread();

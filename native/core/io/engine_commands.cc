@@ -57,7 +57,6 @@ void Engine::run_on(Connection& connection, const Command& command) {
     case CommandType::kResume:
       if (connection.broken || connection.phase != Phase::kOpen) return;
       connection.paused = false;
-      connection.frame_since = watches_;  // it was not read meanwhile
       mark_left(connection, false);
       backend_->receive(connection);
       if (connection.has_input() || connection.ended) list(connection);

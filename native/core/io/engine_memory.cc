@@ -1,6 +1,7 @@
 // What happens at the memory budget: who waits, and who pays when waiting does not help. See
 // slab_pool.h for what each use may take.
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -14,12 +15,25 @@ constexpr uint64_t kPatience = 10;
 
 }  // namespace
 
-/// A frame needs no memory to be received into: see `pull`. Anything else waits.
+/// A frame needs no memory to be received into: see `pull`. What nobody wants needs none either;
+/// anything else waits.
 void Engine::on_starved(Connection& connection) {
+  if (!connection.live()) return;
+  if (connection.phase == Phase::kFinishing) return discard(connection);
   const bool frames = connection.framed && (!connection.tls || connection.tls->established());
-  if (!frames || connection.phase != Phase::kOpen) return starve(connection, SlabUse::kReceive);
+  if (!frames) return starve(connection, SlabUse::kReceive);
+  // As it did in its handshake.
+  if (connection.lacks(SlabUse::kReceive)) feed(connection);
   connection.pull = true;
   list(connection);
+}
+
+/// Reads on to the peer's FIN, which is all that is waited for.
+void Engine::discard(Connection& connection) {
+  std::array<uint8_t, 16 * 1024> unwanted;
+  const size_t size = receive_now(connection, unwanted, *this);
+  count_in(connection, size);
+  budget_.charge(size);
 }
 
 void Engine::starve(Connection& connection, SlabUse use) {
@@ -29,13 +43,19 @@ void Engine::starve(Connection& connection, SlabUse use) {
   starved_.push_back(&connection);
 }
 
+/// It no longer waits for memory.
+void Engine::feed(Connection& connection) {
+  if (!connection.starved) return;
+  connection.starved = false;
+  std::erase(starved_, &connection);
+}
+
 void Engine::revive_starved() {
   if (starved_.empty()) return;
   if (!pool_.available(SlabUse::kReceive) && !pool_.available(SlabUse::kAssembly)) return;
   // No more than frames for which there is room: two of the largest fit into a slab.
   size_t frames = 2 * pool_.spare(SlabUse::kAssembly);
   for (Connection* connection : std::exchange(starved_, {})) {
-    if (!connection->live()) continue;
     const bool assembles = connection->starved_for == SlabUse::kAssembly;
     if (assembles ? frames == 0 : !pool_.available(SlabUse::kReceive)) {
       starved_.push_back(connection);
@@ -89,11 +109,11 @@ size_t Engine::stuck_bytes() const {
   return bytes;
 }
 
-/// Ends all who have been at one frame for too long, had memory for it and were read. How many.
+/// Ends all who have been at one frame for too long and hold memory for it. How many.
 size_t Engine::evict_overdue() {
   size_t evicted = 0;
   for (const auto& connection : connections_) {
-    if (!connection->live() || connection->paused || !connection->reader.holds_memory()) continue;
+    if (!connection->live() || !connection->reader.holds_memory()) continue;
     if (watches_ - connection->frame_since < kPatience) continue;
     end(*connection, ENOBUFS);
     ++evicted;
@@ -110,15 +130,11 @@ void Engine::relieve() {
   });
   const bool lasting = std::exchange(was_starving_, starving) && starving;
   const bool stuck = !std::exchange(revived_, false);
-  if (!starving) return;
-  if (pool_.available(SlabUse::kAssembly)) {
-    const size_t quarter = pool_.budget_slabs() / 4 * kSlabSize;
-    if (lasting && stuck && stuck_bytes() >= quarter) make_room(SlabUse::kReceive);
-    return;
-  }
-  if (!lasting || evict_overdue() > 0) return;
-  // Who reads nothing may hold what others would receive into; that often passes by itself.
-  if (stuck) make_room(SlabUse::kAssembly);
+  // It often passes by itself.
+  if (!lasting || evict_overdue() > 0 || !stuck) return;
+  // Who reads nothing may hold what others would receive into.
+  if (!pool_.available(SlabUse::kAssembly)) return make_room(SlabUse::kAssembly);
+  if (stuck_bytes() >= pool_.budget_slabs() / 4 * kSlabSize) make_room(SlabUse::kReceive);
 }
 
 }  // namespace dwcp::io

@@ -171,8 +171,9 @@ bool Engine::pull(Connection& connection, RowWriter& rows) {
     if (size == 0 && !into.empty()) break;
     Unit unit;
     const ReadStep step = reader.fill(size, pool_, assembly_, unit);
-    if (tell_unit(connection, step, unit, rows) && connection.has_input()) list(connection);
     more = step == ReadStep::kHungry;
+    // Under TLS more may have been received, or be left of a record.
+    if (tell_unit(connection, step, unit, rows) && connection.has_input()) list(connection);
   }
   if (begins && !reader.at_boundary()) connection.frame_since = watches_;
   backend_->receive(connection);
@@ -197,6 +198,7 @@ void Engine::tell_broken(Connection& connection, ErrorCode code, RowWriter& rows
   const FrameHeader& header = connection.reader.broken_header();
   connection.broken = true;
   connection.paused = true;
+  connection.reader.reset(pool_);
   backend_->receive(connection);
   Row& row = rows.add(connection, RowType::kBroken);
   row.what = pack_what(static_cast<uint8_t>(RowType::kBroken), header.kind, header.channel);

@@ -55,7 +55,7 @@ bool Engine::tell_tls(Connection& connection, RowWriter& rows) {
     if (!connection.output.empty()) touch(connection);
     if (step == TlsStep::kDone) return tell_secured(connection, rows);
     if (step != TlsStep::kHungry) tell_refused(connection, rows);
-  } else if (!connection.paused && !connection.lacks(SlabUse::kAssembly)) {
+  } else if (!connection.paused && !connection.lacks(SlabUse::kAssembly) && tls.readable()) {
     open_sealed(connection);
   }
   return true;
@@ -101,6 +101,7 @@ void Engine::tell_refused(Connection& connection, RowWriter& rows) {
   counters_.tls_faults += 1;
   connection.broken = true;
   connection.paused = true;
+  connection.reader.reset(pool_);
   backend_->receive(connection);
   if (!connection.output.empty()) touch(connection);
   const size_t size = std::strlen(tls.reason());
@@ -165,9 +166,8 @@ size_t Engine::open_into(Connection& connection, std::span<uint8_t> into, int so
   if (step == TlsStep::kDone) return size;
   if (step != TlsStep::kHungry) {
     end_opening(connection, step);
-  } else if (socket >= 0) {
-    std::array<uint8_t, 1> next;
-    receive_now(connection, next, *this, MSG_PEEK);
+  } else if (const auto error = connection.tls->take_end()) {
+    on_end(connection, *error);
   }
   return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -14,6 +15,8 @@ using openssl::Library;
 constexpr size_t kRecordBytes = 16 * 1024;
 /// Sealed bytes that may wait for the kernel; plain ones wait behind them.
 constexpr size_t kSealedBytes = 512 * 1024;
+/// Most that one call reads from the socket itself: a record, and what few there are besides data.
+constexpr size_t kSocketBytes = 64 * 1024;
 /// Less room than this is not worth a read.
 constexpr size_t kLeastRoom = 4 * 1024;
 constexpr int kBioRead = 0x01;
@@ -287,7 +290,10 @@ int TlsSession::read_sealed(char* out, int size) {
 
 int TlsSession::read_socket(char* out, int size) {
   if (socket_ < 0) return 0;
+  if (read_ >= kSocketBytes) return 0;
   const ssize_t size_read = recv(socket_, out, static_cast<size_t>(size), MSG_DONTWAIT);
+  if (size_read == 0) end_ = 0;
+  if (size_read < 0 && errno != EAGAIN && errno != EINTR) end_ = errno;
   if (size_read <= 0) return 0;
   read_ += static_cast<size_t>(size_read);
   return static_cast<int>(size_read);

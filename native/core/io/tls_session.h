@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -96,6 +97,8 @@ class TlsSession {
   TlsStep open_into(std::span<uint8_t> room, int socket, size_t& size);
   /// Bytes that it read from the socket since it was asked last.
   size_t take_read() { return std::exchange(read_, 0); }
+  /// The FIN (0) or the errno that it met there, once.
+  std::optional<int> take_end() { return std::exchange(end_, {}); }
   /// True when `open` may have something without further bytes.
   bool readable() const { return first_ < sealed_in_.size() || behind_; }
 
@@ -144,6 +147,7 @@ class TlsSession {
   TlsContext::Destination destination_{};
   int socket_ = -1;  // within `open_into`
   size_t read_ = 0;
+  std::optional<int> end_;
   bool dialled_ = false;
   bool established_ = false;
   bool behind_ = false;

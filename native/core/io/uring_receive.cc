@@ -89,8 +89,8 @@ void UringBackend::receive_over(Connection& connection, int result) {
     if (wanted_ < kMostLent && wanted_ < pool_.budget_slabs() / 8) wanted_ *= 2;
     lend();
     if (lent_ == 0) {
-      connection.bulk =
-          true;  // to be told when there is something to read, not that there is no slab
+      // To be told when there is something to read, not that there is no slab.
+      connection.bulk = true;
       sink_.on_starved(connection);
     }
   } else if (result < 0 && !is_passing(result)) {
