@@ -80,6 +80,8 @@ struct Connection {
   std::unique_ptr<SendOperation> send_operation;
   std::unique_ptr<sockaddr_storage> peer;  // being dialled
 
+  /// Whether what comes next is of a frame.
+  bool has_frames() const { return framed && (!tls || tls->established()); }
   /// Whether received bytes wait to be read.
   bool has_input() const { return !input.empty() || (tls && tls->readable()); }
   /// Bytes on their way out, sealed or not.

@@ -15,16 +15,11 @@ constexpr uint64_t kPatience = 10;
 
 }  // namespace
 
-/// A frame needs no memory to be received into: see `pull`. What nobody wants needs none either;
-/// anything else waits.
+/// Waits for what this turn gives back, often its own; see `revive_starved` for what follows.
 void Engine::on_starved(Connection& connection) {
   if (!connection.live()) return;
   if (connection.phase == Phase::kFinishing) return discard(connection);
-  const bool frames = connection.framed && (!connection.tls || connection.tls->established());
-  if (!frames) return starve(connection, SlabUse::kReceive);
-  // As it did in its handshake.
-  if (connection.lacks(SlabUse::kReceive)) feed(connection);
-  connection.pull = true;
+  starve(connection, SlabUse::kReceive);
   list(connection);
 }
 
@@ -50,25 +45,27 @@ void Engine::feed(Connection& connection) {
   std::erase(starved_, &connection);
 }
 
+/// Lets those go on who can. A frame needs no memory to be received into: see `pull`.
 void Engine::revive_starved() {
-  if (starved_.empty()) return;
-  if (!pool_.available(SlabUse::kReceive) && !pool_.available(SlabUse::kAssembly)) return;
   // No more than frames for which there is room: two of the largest fit into a slab.
   size_t frames = 2 * pool_.spare(SlabUse::kAssembly);
-  for (Connection* connection : std::exchange(starved_, {})) {
+  std::erase_if(starved_, [&](Connection* connection) {
     const bool assembles = connection->starved_for == SlabUse::kAssembly;
-    if (assembles ? frames == 0 : !pool_.available(SlabUse::kReceive)) {
-      starved_.push_back(connection);
-      continue;
-    }
-    if (assembles) --frames;
+    const bool fed = assembles ? frames > 0 : pool_.available(SlabUse::kReceive);
+    if (!fed && (assembles || !connection->has_frames())) return false;
     connection->starved = false;
-    connection->frame_since = watches_;  // what it waited is not its fault
-    revived_ = true;
-    backend_->receive(*connection);
+    if (fed) {
+      if (assembles) --frames;
+      connection->frame_since = watches_;  // what it waited is not its fault
+      revived_ = true;
+      backend_->receive(*connection);
+    } else {
+      connection->pull = true;
+    }
     const bool shaking = connection->tls && !connection->tls->established();
-    if (shaking || connection->has_input()) list(*connection);
-  }
+    if (!fed || shaking || connection->has_input()) list(*connection);
+    return true;
+  });
 }
 
 /// Memory for sending is used up: of the peers that do not take what was sent to them, the one with
@@ -126,7 +123,8 @@ size_t Engine::evict_overdue() {
 /// JavaScript keeps is its own affair: then everybody waits.
 void Engine::relieve() {
   const bool starving = std::any_of(starved_.begin(), starved_.end(), [this](const auto* each) {
-    return each->live() && !pool_.available(each->starved_for);
+    const bool waits = each->starved_for == SlabUse::kAssembly || !each->has_frames();
+    return waits && !pool_.available(each->starved_for);
   });
   const bool lasting = std::exchange(was_starving_, starving) && starving;
   const bool stuck = !std::exchange(revived_, false);

@@ -55,7 +55,8 @@ bool Engine::tell_tls(Connection& connection, RowWriter& rows) {
     if (!connection.output.empty()) touch(connection);
     if (step == TlsStep::kDone) return tell_secured(connection, rows);
     if (step != TlsStep::kHungry) tell_refused(connection, rows);
-  } else if (!connection.paused && !connection.lacks(SlabUse::kAssembly) && tls.readable()) {
+  } else if (!connection.paused && !connection.pull && !connection.lacks(SlabUse::kAssembly) &&
+             tls.readable()) {
     open_sealed(connection);
   }
   return true;

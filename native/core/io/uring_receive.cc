@@ -37,7 +37,10 @@ bool is_passing(int result) {
 void UringBackend::receive(Connection& connection) {
   if (connection.wants_input() == connection.receiving) return;
   if (connection.receiving) return stop_receiving(connection);
-  if (connection.bulk) {
+  if (lent_ == 0) lend();
+  // Without a slab it would be told that there is none, not that there is something to read.
+  const bool watched = connection.bulk || lent_ == 0;
+  if (watched) {
     auto& entry = prepare(Operation::kReady, IORING_OP_POLL_ADD, connection.fd, &connection);
     entry.poll32_events = poll_events(POLLIN | POLLRDHUP);
   } else {
@@ -47,7 +50,7 @@ void UringBackend::receive(Connection& connection) {
     entry.buf_group = kGroup;
   }
   connection.receiving = true;
-  connection.watched = connection.bulk;
+  connection.watched = watched;
   ++connection.operations;
 }
 
@@ -88,11 +91,7 @@ void UringBackend::receive_over(Connection& connection, int result) {
     // The kernel came faster than slabs go back: lend it more from now on.
     if (wanted_ < kMostLent && wanted_ < pool_.budget_slabs() / 8) wanted_ *= 2;
     lend();
-    if (lent_ == 0) {
-      // To be told when there is something to read, not that there is no slab.
-      connection.bulk = true;
-      sink_.on_starved(connection);
-    }
+    if (lent_ == 0) sink_.on_starved(connection);
   } else if (result < 0 && !is_passing(result)) {
     sink_.on_end(connection, -result);
   }
