@@ -6,9 +6,7 @@ using namespace dwcp::test;
 
 TEST(peers_that_begin_frames_and_stop_hold_nobody_up_for_long) {
   on_both([](Tier tier) {
-    EngineOptions options;
-    options.budget_bytes = 8 << 20;
-    Rig rig(tier, options);
+    Rig rig(tier, {.budget_bytes = kSmallBudget});
     const uint16_t port = rig.listen(true);
     constexpr size_t kSlow = 100;
     constexpr size_t kBegun = 60'000;
@@ -36,9 +34,7 @@ TEST(peers_that_begin_frames_and_stop_hold_nobody_up_for_long) {
 
 TEST(peers_that_read_nothing_hold_nobody_up_for_long) {
   on_both([](Tier tier) {
-    EngineOptions options;
-    options.budget_bytes = 8 << 20;
-    Rig rig(tier, options);
+    Rig rig(tier, {.budget_bytes = kSmallBudget});
     const uint16_t port = rig.listen(true);
     Frames asking;
     asking.add(10);
@@ -73,9 +69,7 @@ TEST(peers_that_read_nothing_hold_nobody_up_for_long) {
 
 TEST(a_crowd_whose_frames_pass_the_budget_takes_turns_and_loses_nobody) {
   on_both([](Tier tier) {
-    EngineOptions options;
-    options.budget_bytes = 8 << 20;
-    Rig rig(tier, options);
+    Rig rig(tier, {.budget_bytes = kSmallBudget});
     const uint16_t port = rig.listen(true);
     const Frames two = two_large();
     Turns turns{.peers = 400, .bytes = two.bytes};

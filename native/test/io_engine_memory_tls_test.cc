@@ -10,11 +10,9 @@ using namespace dwcp::test;
 
 namespace {
 
-constexpr size_t kBudget = 8 << 20;
-
 /// An engine with TLS, whose memory can be used up, and memory for its peers.
 struct Tight {
-  explicit Tight(Tier tier) : rig(tier, {.budget_bytes = kBudget, .tick_us = 100'000}) {
+  explicit Tight(Tier tier) : rig(tier, {.budget_bytes = kSmallBudget, .tick_us = 100'000}) {
     port = rig.listen(true, rig.engine.add_tls(context));
   }
 
@@ -67,7 +65,7 @@ struct Served {
       : tight(tight), peer(sockets.add(tight.port), tight.context, tight.memory) {
     tight.run([&] { return peer.shake(); });
     tight.turn(50);
-    tight.keep(kBudget / kSlabSize / 2 + 1);
+    tight.keep(kSmallBudget / kSlabSize / 2 + 1);
     Frames made;
     for (size_t i = 0; i < kFrames; ++i) made.add(kFrame);
     const std::vector<uint8_t> bytes = without_checksums(made);
@@ -96,9 +94,7 @@ TEST(a_crowd_with_tls_whose_frames_pass_the_budget_takes_turns_and_loses_nobody)
     const auto context = tls_context();
     TlsHeap heap;
     SlabPool memory(heap, 256 << 20);
-    EngineOptions options;
-    options.budget_bytes = 8 << 20;
-    Rig rig(tier, options);
+    Rig rig(tier, {.budget_bytes = kSmallBudget});
     const uint16_t port = rig.listen(true, rig.engine.add_tls(context));
     const std::vector<uint8_t> two = without_checksums(two_large());
     Turns turns{.peers = 200, .bytes = two};
@@ -182,7 +178,7 @@ TEST(frames_right_behind_a_handshake_come_while_memory_is_used_up) {
     SecurePeer peer(sockets.add(tight.port), tight.context, tight.memory);
     peer.shake();
     tight.turn(100);
-    tight.keep(kBudget / kSlabSize / 2 + 1);
+    tight.keep(kSmallBudget / kSlabSize / 2 + 1);
     constexpr size_t kFrames = 60;
     Frames made;
     for (size_t i = 0; i < kFrames; ++i) made.add(30'000);

@@ -15,6 +15,9 @@
 
 namespace dwcp::test {
 
+/// A budget of 64 slabs, which few peers use up.
+inline constexpr size_t kSmallBudget = 64 * kSlabSize;
+
 /// A socket the engine knows nothing of, connected to `port`.
 inline int dial(uint16_t port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);

@@ -289,8 +289,7 @@ int TlsSession::read_sealed(char* out, int size) {
 }
 
 int TlsSession::read_socket(char* out, int size) {
-  if (socket_ < 0) return 0;
-  if (read_ >= kSocketBytes) return 0;
+  if (socket_ < 0 || read_ >= kSocketBytes) return 0;
   const ssize_t size_read = recv(socket_, out, static_cast<size_t>(size), MSG_DONTWAIT);
   if (size_read == 0) end_ = 0;
   if (size_read < 0 && errno != EAGAIN && errno != EINTR) end_ = errno;
