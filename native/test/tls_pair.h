@@ -46,10 +46,13 @@ inline io::TlsIdentity tls_identity(uint32_t ticket_interval_ms = 3'600'000) {
   return {kCertificate, kKey, kRoot, ticket_interval_ms};
 }
 
-inline Shared<io::TlsContext> tls_context(uint32_t ticket_interval_ms = 3'600'000) {
+inline Shared<io::TlsContext> tls_context(
+    uint32_t ticket_interval_ms = 3'600'000,
+    io::TlsContext::Clock clock = io::TlsContext::system_clock) {
   auto context = Shared<io::TlsContext>::make();
   io::TlsReason reason;
-  if (!context->start(*openssl_library(), tls_identity(ticket_interval_ms), reason)) std::abort();
+  const io::TlsIdentity identity = tls_identity(ticket_interval_ms);
+  if (!context->start(*openssl_library(), identity, reason, clock)) std::abort();
   return context;
 }
 

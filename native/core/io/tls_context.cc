@@ -38,13 +38,13 @@ constexpr uint8_t kSessionIdContext[] = "dwcp";
 /// (BIO_get_new_index: 127 per process) than a process may have identities, one after the other.
 constexpr int kBioType = 0x0400 | 0xff;
 
-uint64_t now_ms() {
+}  // namespace
+
+uint64_t TlsContext::system_clock() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
 }
-
-}  // namespace
 
 void TlsReason::set(const char* words) {
   std::strncpy(text.data(), words == nullptr ? "" : words, text.size() - 1);
@@ -58,15 +58,17 @@ TlsContext::~TlsContext() {
   if (mac_params_ != nullptr) library_->OSSL_PARAM_free(mac_params_);
 }
 
-bool TlsContext::start(const Library& library, const TlsIdentity& identity, TlsReason& reason) {
+bool TlsContext::start(const Library& library, const TlsIdentity& identity, TlsReason& reason,
+                       Clock clock) {
   library_ = &library;
+  clock_ = clock;
   library.ERR_clear_error();
   interval_ms_ = identity.ticket_interval_ms;
   context_ = library.SSL_CTX_new(library.TLS_method());
   if (context_ == nullptr || !make_bio_method() || !make_keys(current_)) {
     return fail(reason, "OpenSSL cannot make a context");
   }
-  rotate_at_ms_ = now_ms() + interval_ms_;
+  rotate_at_ms_ = clock_() + interval_ms_;
   if (library.SSL_CTX_ctrl(context_, kSetMinVersion, openssl::kTls13, nullptr) != 1 ||
       library.SSL_CTX_ctrl(context_, kSetMaxVersion, openssl::kTls13, nullptr) != 1 ||
       library.SSL_CTX_set_ciphersuites(context_, kSuites) != 1) {
@@ -186,7 +188,7 @@ bool TlsContext::make_keys(TicketKeys& keys) {
 }
 
 bool TlsContext::rotate_when_due() {
-  const uint64_t now = now_ms();
+  const uint64_t now = clock_();
   if (now < rotate_at_ms_) return true;
   // Unused for longer than an interval: the keys before are too old as well.
   previous_ = now < rotate_at_ms_ + interval_ms_ ? current_ : TicketKeys{};

@@ -39,8 +39,13 @@ class TlsContext {
   TlsContext& operator=(const TlsContext&) = delete;
   ~TlsContext();
 
+  /// Milliseconds of a clock that never goes back; the system's unless a test has its own.
+  using Clock = uint64_t (*)();
+  static uint64_t system_clock();
+
   /// False with the reason. The library must outlive the context.
-  bool start(const openssl::Library& library, const TlsIdentity& identity, TlsReason& reason);
+  bool start(const openssl::Library& library, const TlsIdentity& identity, TlsReason& reason,
+             Clock clock = system_clock);
 
   const openssl::Library& library() const { return *library_; }
   openssl::Ssl* make_ssl() const;
@@ -82,6 +87,7 @@ class TlsContext {
   openssl::Param* mac_params_ = nullptr;
   TicketKeys current_;
   TicketKeys previous_;
+  Clock clock_ = system_clock;
   uint64_t rotate_at_ms_ = 0;
   uint64_t interval_ms_ = 0;
   uint32_t rotations_ = 0;
