@@ -18,11 +18,14 @@ export interface Comparison {
   readonly bMs: number;
 }
 
-/** Many short samples: a neighbour on the machine spoils some of them, not the median. */
-const ROUNDS_BELOW_1_MS = 41;
-const ROUNDS = 9;
-const ROUNDS_OF_SLOW = 5;
-/** From here on a call is slow: fewer rounds, and two calls warm it, ms. */
+/**
+ * Many rounds: a neighbour on the machine spoils some of them, not the median. As many as fit into the time, odd, so
+ * that one is in the middle.
+ */
+const ROUNDS_MS = 1000;
+const MOST_ROUNDS = 101;
+const LEAST_ROUNDS = 5;
+/** From here on a call is slow: two calls warm it, ms. */
 const SLOW_MS = 50;
 /** A sample of short calls repeats them until it is this long, ms. */
 const SAMPLE_MS = 1.5;
@@ -43,14 +46,15 @@ export async function interleaved(
   before: () => void = () => {},
 ): Promise<Comparison> {
   const [aOnce, bOnce] = [await warm(a), await warm(b)];
-  const rounds = roundsOf(Math.min(aOnce, bOnce), Math.max(aOnce, bOnce));
   const [aTimes, bTimes]: [number[], number[]] = [[], []];
   const sampleOf = (call: Timed, times: number[], repeats: number) => async (): Promise<void> => {
     before();
     times.push(await time(call, repeats));
   };
-  const sampleA = sampleOf(a, aTimes, repeatsOf(aOnce));
-  const sampleB = sampleOf(b, bTimes, repeatsOf(bOnce));
+  const [aRepeats, bRepeats] = [repeatsOf(aOnce), repeatsOf(bOnce)];
+  const sampleA = sampleOf(a, aTimes, aRepeats);
+  const sampleB = sampleOf(b, bTimes, bRepeats);
+  const rounds = roundsOf(aOnce * aRepeats + bOnce * bRepeats);
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? [sampleA, sampleB] : [sampleB, sampleA];
     for (const sample of order) await sample();
@@ -59,9 +63,10 @@ export async function interleaved(
   return { ratio: median(ratios), aMs: median(aTimes), bMs: median(bTimes) };
 }
 
-function roundsOf(fasterMs: number, slowerMs: number): number {
-  if (fasterMs < 1) return ROUNDS_BELOW_1_MS;
-  return slowerMs < SLOW_MS ? ROUNDS : ROUNDS_OF_SLOW;
+/** Rounds for a round of `roundMs`. */
+function roundsOf(roundMs: number): number {
+  const fitting = Math.floor(ROUNDS_MS / roundMs / 2) * 2 + 1;
+  return Math.min(MOST_ROUNDS, Math.max(LEAST_ROUNDS, fitting));
 }
 
 function repeatsOf(onceMs: number): number {
