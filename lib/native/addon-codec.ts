@@ -61,6 +61,7 @@ export interface AddonExports
   /** Instruction set CRC-32C runs on: `avx512`, `sse4.2` or `scalar`. */
   readonly crc32cVia: string;
   memoryBytes(): number;
+  makePages(bytes: Uint8Array, fromBytes: number, toBytes: number): void;
   crc32c(bytes: Uint8Array, seed: number): number;
   xxh3(bytes: Uint8Array): Buffer;
   xxh3Async(bytes: Uint8Array): Promise<Buffer>;
@@ -113,7 +114,7 @@ type MatchRequest = readonly [
 ];
 
 /** The contract number this TypeScript was written for. */
-export const ADDON_CONTRACT = 10;
+export const ADDON_CONTRACT = 11;
 
 /** What a call of the addon gives; its coded errors become `DwcpError`s. */
 function guarded<T>(call: () => T): T {

@@ -107,6 +107,7 @@ function load(): NativeModule {
           tier: 'addon',
           codec,
           io: process.platform === 'linux' ? addonIo(addon) : undefined,
+          makePages: (bytes, from, to) => addon.makePages(bytes, from, to),
           memoryBytes: () => addon.memoryBytes(),
         },
         status: { tier: 'addon', reason, attempts, zstdVersion },

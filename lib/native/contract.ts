@@ -331,6 +331,12 @@ export interface NativeBinding {
   readonly codec: CodecBinding;
   /** The I/O engine; undefined where there is none. */
   readonly io: IoBinding | undefined;
+  /**
+   * Makes the pages of fresh memory from `fromBytes` to `toBytes` on a pool thread, large ones where the kernel
+   * has them, and returns at once. Their content stays, whoever writes meanwhile. Ranges end to end leave none out; what
+   * is no whole large page of 2 MiB, or cannot be made ahead here, is made by the first write as ever.
+   */
+  makePages(bytes: Uint8Array, fromBytes: number, toBytes: number): void;
   /** Memory the addon holds for contexts, pools and match indexes, bytes. */
   memoryBytes(): number;
 }

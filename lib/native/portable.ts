@@ -425,6 +425,7 @@ export const native: NativeBinding = {
   tier: 'portable',
   codec: new PortableCodec(),
   io: undefined,
+  makePages: () => {},
   memoryBytes: () => 0,
 };
 

@@ -4,10 +4,15 @@
  * than a slice. Memory that was not written to is only reserved: its pages cost nothing.
  */
 
+import { native } from '../native/load.ts';
+
 /** What one step copies at most; fresh memory costs several times the copy, about 0.2 ms together. */
 const sliceBytes = 256 * 1024;
 const firstBytes = 128 * 1024;
 const growth = 8;
+/** From this size on a pool thread makes the pages of a block: so much ahead of what came, which may be all. */
+const pagesFromBytes = 16 * 1024 * 1024;
+const aheadBytes = 4 * 1024 * 1024;
 
 /** A message under way. */
 export class Assembly {
@@ -18,6 +23,8 @@ export class Assembly {
   #old: Buffer | undefined;
   #oldBytes = 0;
   #movedBytes = 0;
+  /** Up to where pages of the block are made. */
+  #madeBytes = 0;
 
   /** `maxBytes` is the largest message there may be. */
   constructor(maxBytes: number) {
@@ -32,6 +39,7 @@ export class Assembly {
   append(bytes: Uint8Array): void {
     const sizeBytes = this.#sizeBytes + bytes.length;
     if (sizeBytes > this.#block.length) this.#grow(sizeBytes);
+    this.#makePages();
     this.#block.set(bytes, this.#sizeBytes);
     this.#sizeBytes = sizeBytes;
     this.#move(bytes.length);
@@ -60,6 +68,18 @@ export class Assembly {
     this.#oldBytes = this.#sizeBytes;
     this.#movedBytes = 0;
     this.#block = Buffer.allocUnsafeSlow(sizeBytes);
+    this.#madeBytes = 0;
+    this.#makePages();
+  }
+
+  /** Has pages made in time: whoever writes to one that is not there yet waits for the kernel to clear it. */
+  #makePages(): void {
+    const { length } = this.#block;
+    if (length < pagesFromBytes || this.#madeBytes === length) return;
+    if (this.#sizeBytes + aheadBytes / 2 <= this.#madeBytes) return;
+    const untilBytes = Math.min(length, this.#sizeBytes + aheadBytes);
+    native.makePages(this.#block, this.#madeBytes, untilBytes);
+    this.#madeBytes = untilBytes;
   }
 
   /** Moves at most `mostBytes` of the block before. */

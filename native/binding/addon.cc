@@ -5,6 +5,7 @@
 #include "binding/delta_binding.h"
 #include "binding/dictionary_object.h"
 #include "binding/exchange_binding.h"
+#include "binding/fresh_pages.h"
 #include "binding/instance.h"
 #include "binding/io_binding.h"
 #include "binding/record_binding.h"
@@ -15,7 +16,7 @@
 namespace {
 
 /// Changes with any change of the exports; lib/native/addon-codec.ts expects the same number.
-constexpr double kContract = 10;
+constexpr double kContract = 11;
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new dwcp::binding::Instance);
@@ -23,6 +24,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   dwcp::binding::export_codec(env, exports);
   dwcp::binding::export_delta(env, exports);
   dwcp::binding::export_io(env, exports);
+  dwcp::binding::export_pages(env, exports);
   dwcp::binding::export_dictionary(env, exports);
   dwcp::binding::export_records(env, exports);
   dwcp::binding::export_batches(env, exports);

@@ -4,9 +4,11 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
+#include "binding/arguments.h"
 #include "binding/async_operation.h"
 
 #if defined(MADV_HUGEPAGE) && !defined(MADV_POPULATE_WRITE)
@@ -31,14 +33,14 @@ struct Pages {
     first = (begin + kHugePageBytes - 1) & ~(kHugePageBytes - 1);
     last = (begin + bytes.size()) & ~(kHugePageBytes - 1);
   }
+  void advise_huge() const { madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE); }
   uintptr_t first;
   uintptr_t last;
 };
 
 class PageOperation final : public AsyncOperation {
  public:
-  PageOperation(std::span<uint8_t> bytes, FilledFlag filled)
-      : pages_(bytes), filled_(std::move(filled)) {}
+  PageOperation(Pages pages, FilledFlag filled) : pages_(pages), filled_(std::move(filled)) {}
 
  private:
   Status execute() override {
@@ -56,13 +58,39 @@ class PageOperation final : public AsyncOperation {
 
 #endif
 
+/// (bytes, from, to)
+Napi::Value make_pages(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  std::span<uint8_t> bytes;
+  if (!read_target(env, info[0], Use::kAfterCall, bytes)) return {};
+  const auto size = static_cast<int64_t>(bytes.size());
+  int64_t from = 0;
+  int64_t to = 0;
+  if (!read_integer(info, 1, 0, size, "The first byte is out of range.", from) ||
+      !read_integer(info, 2, from, size, "The end is out of range.", to)) {
+    return {};
+  }
+#ifdef MADV_HUGEPAGE
+  // A page is made with the range it ends in, so that ranges end to end leave none out.
+  Pages pages(bytes.first(static_cast<size_t>(to)));
+  const auto begin = reinterpret_cast<uintptr_t>(bytes.data()) + static_cast<size_t>(from);
+  pages.first = std::max(pages.first, begin & ~(kHugePageBytes - 1));
+  if (pages.last > pages.first) {
+    pages.advise_huge();
+    auto operation = std::make_unique<PageOperation>(pages, FilledFlag::make());
+    operation->hold(env, info[0]);
+    AsyncOperation::start(env, std::move(operation), "dwcp.pages");
+  }
+#endif
+  return env.Undefined();
+}
+
 }  // namespace
 
 void advise_huge_pages([[maybe_unused]] std::span<uint8_t> bytes) {
 #ifdef MADV_HUGEPAGE
   if (bytes.size() < kHugeBytes) return;
-  const Pages pages(bytes);
-  madvise(reinterpret_cast<void*>(pages.first), pages.last - pages.first, MADV_HUGEPAGE);
+  Pages(bytes).advise_huge();
 #endif
 }
 
@@ -71,10 +99,14 @@ void make_pages_behind([[maybe_unused]] Napi::Env env, [[maybe_unused]] napi_val
                        [[maybe_unused]] FilledFlag filled) {
 #ifdef MADV_HUGEPAGE
   if (bytes.size() < kTwoThreadBytes) return;
-  auto operation = std::make_unique<PageOperation>(bytes, std::move(filled));
+  auto operation = std::make_unique<PageOperation>(Pages(bytes), std::move(filled));
   operation->hold(env, buffer);
   AsyncOperation::start(env, std::move(operation), "dwcp.pages");
 #endif
+}
+
+void export_pages(Napi::Env env, Napi::Object exports) {
+  exports["makePages"] = Napi::Function::New<make_pages>(env, "makePages");
 }
 
 }  // namespace dwcp::binding

@@ -24,4 +24,7 @@ using FilledFlag = Shared<std::atomic<bool>>;
 void make_pages_behind(Napi::Env env, napi_value buffer, std::span<uint8_t> bytes,
                        FilledFlag filled);
 
+/// For memory that JavaScript fills piece by piece: `makePages` of lib/native/contract.ts.
+void export_pages(Napi::Env env, Napi::Object exports);
+
 }  // namespace dwcp::binding

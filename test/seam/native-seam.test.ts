@@ -68,6 +68,7 @@ if (nativeStatus().tier === 'addon') {
       t.throws(() => addon.zstdCompressAsync(bad, 3, undefined), refused);
       t.throws(() => addon.zstdDecompress(bad, 8, 20, undefined), refused);
       t.throws(() => addon.zstdDecompressAsync(bad, 8, 20, undefined), refused);
+      t.throws(() => addon.makePages(bad, 0, 0), refused);
       if (bad === undefined) continue;
       t.throws(() => addon.zstdCompress(bytes, 3, bad), refused);
       t.throws(() => addon.zstdDecompress(bytes, 8, 20, bad), refused);
@@ -79,6 +80,7 @@ if (nativeStatus().tier === 'addon') {
     t.throws(() => addon.zstdCompressAsync(resizable, 3, undefined), refused);
     t.throws(() => addon.zstdCompressAsync(bytes, 3, resizable), refused);
     t.throws(() => addon.zstdDecompressAsync(resizable, 8, 20, undefined), refused);
+    t.throws(() => addon.makePages(resizable, 0, 8), refused);
   });
 
   test.serial('bad numbers never reach the core', (t) => {
@@ -87,6 +89,15 @@ if (nativeStatus().tier === 'addon') {
       t.throws(() => addon.zstdCompress(bytes, bad, undefined), refused);
       t.throws(() => addon.zstdDecompress(bytes, bad, 20, undefined), refused);
       t.throws(() => addon.zstdDecompress(bytes, 8, bad, undefined), refused);
+      t.throws(() => addon.makePages(bytes, bad, 8), refused);
+      t.throws(() => addon.makePages(bytes, 0, bad), refused);
+    }
+    for (const [from, to] of [
+      [-1, 8],
+      [0, 9],
+      [5, 4],
+    ]) {
+      t.throws(() => addon.makePages(bytes, from, to), refused);
     }
     for (const call of [addon.crc32c, addon.xxh3, addon.zstdCompress, addon.zstdDecompress]) {
       t.throws(() => call(), refused);
