@@ -32,7 +32,7 @@ const besideUrgentBytes = 48 * 1024;
 const leastBesideUrgentBytes = 16 * 1024;
 /** Below this round trip, ms, the queue is not on the path but before the receiver, and a call waits for all of it. */
 const nearRttMs = 1;
-const nearBesideUrgentBytes = 32 * 1024;
+const nearBesideUrgentBytes = 24 * 1024;
 
 /** From this round trip on, ms, a window grows faster than TCP opens its own, which would wait for it otherwise. */
 const longRttMs = 5;

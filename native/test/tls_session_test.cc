@@ -111,6 +111,7 @@ TEST(ticket_keys_seal_for_one_interval_and_open_for_two) {
     const auto context = tls_context(kInterval, [] { return now; });
     now = one.sealed_at;
     CHECK(!Pair(memory, context).dialer.tls.resumed());
+    CHECK(context->take_rotations() == (one.sealed_at >= kInterval ? 1 : 0));
     now = one.opened_at;
     CHECK(Pair(memory, context).dialer.tls.resumed() == one.resumed);
     // Whoever was refused has a ticket of the new keys.

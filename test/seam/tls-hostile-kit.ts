@@ -355,6 +355,7 @@ function testTickets(tier: string): void {
       // Keys are good for two intervals from here; an answer that took longer tells nothing of them.
       for (let stalls = 0; ; stalls++) {
         const opened = performance.now();
+        const before = counters().ticketRotations;
         const acceptor = await Acceptor.open(t, { ticketIntervalMs: intervalMs });
         const old = await ticketFor(acceptor, 'b');
         await pause(intervalMs * 1.1);
@@ -363,6 +364,7 @@ function testTickets(tier: string): void {
         t.like(first, { reused: true });
         await pause(intervalMs * 1.1);
         t.like(await resume(acceptor, 'b', old), { reused: false, nodeId: 'b' });
+        t.is(counters().ticketRotations, before + 2);
         return;
       }
     },

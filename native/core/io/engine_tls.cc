@@ -81,6 +81,7 @@ bool Engine::tell_secured(Connection& connection, RowWriter& rows) {
   }
   std::memcpy(copy.data, der.data(), size);
   counters_.tls_handshakes += 1;
+  counters_.ticket_rotations += tls.take_ticket_rotations();
   if (tls.resumed()) counters_.tls_resumed += 1;
   Row& row = rows.add(connection, RowType::kSecured, copy.slab);
   row.flags = tls.resumed() ? 1 : 0;

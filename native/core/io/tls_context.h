@@ -7,6 +7,7 @@
 
 #include <array>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/io/tls_openssl.h"
@@ -58,8 +59,8 @@ class TlsContext {
   /// OpenSSL asks for the keys of a ticket; see SSL_CTX_set_tlsext_ticket_key_evp_cb.
   int ticket_keys(uint8_t* name, uint8_t* iv, openssl::CipherContext* cipher,
                   openssl::MacContext* mac, bool seal);
-  /// How often the ticket keys changed.
-  uint32_t ticket_rotations() const { return rotations_; }
+  /// How often the ticket keys changed since this was asked last.
+  uint32_t take_rotations() { return std::exchange(rotations_, 0); }
 
  private:
   struct TicketKeys {

@@ -116,6 +116,8 @@ class TlsSession {
   uint32_t detail() const { return detail_; }
   const char* reason() const { return reason_.text.data(); }
   bool resumed() const;
+  /// How often the ticket keys of its identity changed since a session was asked last.
+  uint32_t take_ticket_rotations() { return context_->take_rotations(); }
   /// The peer's certificate, DER; its size in `size`. Memory must have room for `kMaxCertificate`.
   bool peer_certificate(uint8_t* out, size_t& size) const;
   static constexpr size_t kMaxCertificate = 16 * 1024;
