@@ -24,7 +24,7 @@ export interface Comparison {
  */
 const ROUNDS_MS = 1000;
 const MOST_ROUNDS = 101;
-const LEAST_ROUNDS = 5;
+const LEAST_ROUNDS = 9;
 /** From here on a call is slow: two calls warm it, ms. */
 const SLOW_MS = 50;
 /** A sample of short calls repeats them until it is this long, ms. */

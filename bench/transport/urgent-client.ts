@@ -1,6 +1,6 @@
 /**
  * Calls of 256 bytes, one after another, first alone, then while a value is under way on the same connection
- * (`out`: from the caller, `in`: to it). Prints the p99 of both, and once more corrected for the calls that would
+ * (`out`: from the caller, `in`: to it). Prints median and p99 of both, and the p99 once more corrected for the calls that would
  * have been made while one was stuck, as HdrHistogram does it.
  */
 import { Connection, ioTransport, Priority, systemClock } from '../../lib/transport/index.ts';
@@ -75,6 +75,8 @@ const moved = values;
 stopped = true;
 const intervalUs = median(idle);
 const report = {
+  idleP50Us: intervalUs,
+  loadedP50Us: median(loaded),
   idleP99Us: p99(idle),
   loadedP99Us: p99(loaded),
   correctedIdleP99Us: p99(corrected(idle, intervalUs)),

@@ -17,6 +17,8 @@ const DEADLINE_MS = 120_000;
 
 /** What the calling process tells. */
 interface Report {
+  readonly idleP50Us: number;
+  readonly loadedP50Us: number;
   readonly idleP99Us: number;
   readonly loadedP99Us: number;
   readonly correctedIdleP99Us: number;
@@ -59,6 +61,8 @@ export async function urgentCalls(
     row: {
       tier,
       value: direction,
+      'idle p50 us': Math.round(middle((r) => r.idleP50Us)),
+      'loaded p50 us': Math.round(middle((r) => r.loadedP50Us)),
       'idle p99 us': Math.round(idleUs),
       'loaded p99 us': Math.round(loadedUs),
       'idle, corrected': Math.round(middle((r) => r.correctedIdleP99Us)),

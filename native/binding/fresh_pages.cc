@@ -56,6 +56,13 @@ class PageOperation final : public AsyncOperation {
   FilledFlag filled_;
 };
 
+/// `buffer` holds the memory of `pages`.
+void start_making(Napi::Env env, napi_value buffer, Pages pages, FilledFlag filled) {
+  auto operation = std::make_unique<PageOperation>(pages, std::move(filled));
+  operation->hold(env, buffer);
+  AsyncOperation::start(env, std::move(operation), "dwcp.pages");
+}
+
 #endif
 
 /// (bytes, from, to)
@@ -77,9 +84,7 @@ Napi::Value make_pages(const Napi::CallbackInfo& info) {
   pages.first = std::max(pages.first, begin & ~(kHugePageBytes - 1));
   if (pages.last > pages.first) {
     pages.advise_huge();
-    auto operation = std::make_unique<PageOperation>(pages, FilledFlag::make());
-    operation->hold(env, info[0]);
-    AsyncOperation::start(env, std::move(operation), "dwcp.pages");
+    start_making(env, info[0], pages, FilledFlag::make());
   }
 #endif
   return env.Undefined();
@@ -99,9 +104,7 @@ void make_pages_behind([[maybe_unused]] Napi::Env env, [[maybe_unused]] napi_val
                        [[maybe_unused]] FilledFlag filled) {
 #ifdef MADV_HUGEPAGE
   if (bytes.size() < kTwoThreadBytes) return;
-  auto operation = std::make_unique<PageOperation>(Pages(bytes), std::move(filled));
-  operation->hold(env, buffer);
-  AsyncOperation::start(env, std::move(operation), "dwcp.pages");
+  start_making(env, buffer, Pages(bytes), std::move(filled));
 #endif
 }
 
